@@ -29,3 +29,9 @@ export const DOCUMENT_BYTES_MAX = 1024 * 1024;
 export const HISTORY_PAGE_MAX = 100;
 /** One gRPC message received; a manifest with approvals and policy documents fits. */
 export const GRPC_MESSAGE_BYTES_MAX = 4 * 1024 * 1024;
+/** One DER document (certificate, revocation list, request): real revocation lists stay below 100 KiB. */
+export const DER_BYTES_MAX = 1024 * 1024;
+/** Nesting of a DER document: a certificate with an SGX extension needs nine levels. */
+export const DER_DEPTH_MAX = 16;
+/** Longest wait for one operation of the store unless the caller says otherwise: a slow disk's fsync or an etcd leader change fits. */
+export const STORE_TIMEOUT_MS = 5_000;
