@@ -1,0 +1,50 @@
+/** Flags, defined once: each is also an environment variable `QUORATE_…`, and the help shows both. */
+import { Option } from "commander";
+import { DEFAULT_USER_PORT } from "../config/ports.ts";
+import { type Address, parseAddress } from "../config/address.ts";
+import { parseDuration } from "../config/duration.ts";
+import { QuorateError } from "../core/errors.ts";
+
+/** A flag whose environment variable is derived from its name: `--log-level` is `QUORATE_LOG_LEVEL`. */
+export function flag(flags: string, description: string): Option {
+  const option = new Option(flags, description);
+  return option.env(`QUORATE_${option.name().toUpperCase().replaceAll("-", "_")}`);
+}
+
+/** `-o, --output text|json`, which every command that prints a result takes. */
+export function outputFlag(): Option {
+  return flag("-o, --output <format>", "print for people or for programs")
+    .choices(["text", "json"])
+    .default("text");
+}
+
+/** `--coordinator HOST:PORT`, the userapi of a coordinator. */
+export function coordinatorFlag(): Option {
+  const fallback = { host: "127.0.0.1", port: DEFAULT_USER_PORT };
+  return flag("-c, --coordinator <address>", "userapi of the coordinator")
+    .argParser((text) => parseAddress(text, fallback))
+    .default(fallback satisfies Address, `127.0.0.1:${DEFAULT_USER_PORT}`);
+}
+
+/** `--timeout`, the bound on a whole command. */
+export function timeoutFlag(fallback: string): Option {
+  return flag("--timeout <duration>", "give up after this long")
+    .argParser(parseDuration)
+    .default(parseDuration(fallback), fallback);
+}
+
+/** A parser for whole numbers from `low` to `high`. */
+export function wholeNumber(low: number, high: number): (text: string) => number {
+  return (text) => {
+    const value = Number(text);
+    if (!/^\d+$/.test(text) || value < low || value > high) {
+      throw new QuorateError("usage", `"${text}" is not a whole number from ${low} to ${high}`);
+    }
+    return value;
+  };
+}
+
+/** A parser for a flag that may be given several times. */
+export function collected(text: string, earlier: readonly string[] | undefined): readonly string[] {
+  return [...(earlier ?? []), text];
+}

@@ -1,0 +1,6 @@
+/** Default ports. */
+
+/** userapi: people and their tools. */
+export const DEFAULT_USER_PORT = 1313;
+/** meshapi: attested workloads. */
+export const DEFAULT_MESH_PORT = 7777;

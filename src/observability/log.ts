@@ -1,0 +1,68 @@
+/** The process log: JSON lines (pino), or short lines for people when standard error is a terminal. */
+import { Writable } from "node:stream";
+import { pino, type Logger } from "pino";
+
+export type { Logger };
+
+/** Levels that `--log-level` takes, most talkative first. */
+export const LOG_LEVELS = ["debug", "info", "warn", "error", "silent"] as const;
+export type LogLevel = (typeof LOG_LEVELS)[number];
+
+export interface LogOptions {
+  readonly level: LogLevel;
+  /** `json` for machines, `text` for a terminal. */
+  readonly format: "json" | "text";
+  /** Where lines go; the caller keeps it open. */
+  readonly destination: Writable;
+}
+
+/**
+ * A logger that names its errors by code and message only.
+ *
+ * **Security:** secrets are `Secret` objects and print `[redacted]`; an error's `cause` chain stays out of the log above
+ * level `debug`, because it may hold text of a peer.
+ */
+export function createLog(options: LogOptions): Logger {
+  const destination =
+    options.format === "json" ? options.destination : textLines(options.destination);
+  return pino(
+    {
+      level: options.level,
+      base: null,
+      timestamp: () => `,"time":"${new Date().toISOString()}"`,
+      formatters: { level: (label) => ({ level: label }) },
+      serializers: { error: describeError },
+    },
+    destination,
+  );
+}
+
+/** A logger that writes nothing, for tests and for commands whose output is their log. */
+export function silentLog(): Logger {
+  return pino({ level: "silent" });
+}
+
+function describeError(error: unknown): unknown {
+  if (!(error instanceof Error)) return { message: String(error) };
+  const code = "code" in error ? String(error.code) : undefined;
+  return { ...(code === undefined ? {} : { code }), message: error.message };
+}
+
+/** Turns JSON lines into `12:00:00 info  message  key=value`. */
+function textLines(destination: Writable): Writable {
+  return new Writable({
+    write(chunk: Buffer, _encoding, done) {
+      const { level, time, msg, ...rest } = JSON.parse(chunk.toString()) as Record<string, unknown>;
+      const pairs = Object.entries(rest).map(([key, value]) => `${key}=${compact(value)}`);
+      const clock = String(time).slice(11, 19);
+      destination.write(
+        `${clock} ${String(level).padEnd(5)} ${[String(msg), ...pairs].join("  ")}\n`,
+      );
+      done();
+    },
+  });
+}
+
+function compact(value: unknown): string {
+  return typeof value === "string" && !/\s/.test(value) ? value : JSON.stringify(value);
+}
