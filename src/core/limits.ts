@@ -35,3 +35,39 @@ export const DER_BYTES_MAX = 1024 * 1024;
 export const DER_DEPTH_MAX = 16;
 /** Longest wait for one operation of the store unless the caller says otherwise: a slow disk's fsync or an etcd leader change fits. */
 export const STORE_TIMEOUT_MS = 5_000;
+/** How often a watch of the file store looks by itself, in case the operating system's notification was lost. */
+export const FILE_STORE_POLL_MS = 1_000;
+/** Age at which a temporary file of the file store is a leftover of a crash: no write takes nearly as long. */
+export const TEMPORARY_FILE_AGE_MS = 3_600_000;
+/** One X.509 certificate: vendors' certificates stay below 2 KiB. */
+export const CERTIFICATE_BYTES_MAX = 16 * 1024;
+/** Entries of one revocation list; a list of {@link DER_BYTES_MAX} holds fewer. */
+export const REVOKED_CERTIFICATES_MAX = 50_000;
+/** Entries' bytes in one append: a few manifests' worth, sent in well under a heartbeat. */
+export const RAFT_APPEND_BYTES_MAX = 1024 * 1024;
+/** Appends in flight to one follower: hides a round trip at full rate, bounds what a lost link costs. */
+export const RAFT_INFLIGHT_MESSAGES_MAX = 64;
+/** Bytes in flight to one follower. */
+export const RAFT_INFLIGHT_BYTES_MAX = 4 * 1024 * 1024;
+/** Payload that a leader appends before it must be committed: a cut-off leader's memory stays small. */
+export const RAFT_UNCOMMITTED_BYTES_MAX = 8 * 1024 * 1024;
+/** One proposal: a prepare carries one record and wraps for every member, far below this. */
+export const RAFT_PROPOSAL_BYTES_MAX = 1024 * 1024;
+/** Committed bytes handed over in one Ready, so that applying them keeps the event loop free. */
+export const RAFT_APPLY_BYTES_MAX = 4 * 1024 * 1024;
+/** Committed entries handed over in one Ready. */
+export const RAFT_APPLY_ENTRIES_MAX = 1_024;
+/** Entries kept in memory; beyond it a follower that is further behind gets a snapshot, which is small here. */
+export const RAFT_LOG_ENTRIES_MAX = 8_192;
+/** Bytes of entries kept in memory. */
+export const RAFT_LOG_BYTES_MAX = 32 * 1024 * 1024;
+/** Proposals or reads that wait for their result on one node. */
+export const RAFT_WAITING_MAX = 4_096;
+/** Election timeouts of silence after which a member may be replaced by its next instance. */
+export const RAFT_REPLACE_SILENT_TIMEOUTS = 3;
+/** Election timeouts for which a removed member is still told that it is out. */
+export const RAFT_REMOVAL_NOTICE_TIMEOUTS = 10;
+/** Members of one configuration, learners included: nine names, each with a next instance. */
+export const RAFT_MEMBERS_MAX = 18;
+/** Messages from other groups that one Ready reports. */
+export const RAFT_OTHER_GROUPS_MAX = 16;
