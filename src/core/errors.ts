@@ -72,7 +72,7 @@ export interface Fault {
 export interface ErrorOptions {
   /** The next step for the person who reads the message, as one sentence without a final full stop. */
   readonly hint?: string | undefined;
-  /** All faults of a structured input, in document order. */
+  /** All faults of a structured input, in the order in which they were found. */
   readonly faults?: readonly Fault[] | undefined;
   /** Further facts for machines; values are short and never secret. */
   readonly details?: Readonly<Record<string, string>> | undefined;

@@ -1,0 +1,5 @@
+/** Strict JSON: parser, value model, fault sink and typed readers. */
+export { FaultSink, itemPath, memberPath, quote } from "./fault-sink.ts";
+export { parseJson } from "./parse.ts";
+export * from "./readers.ts";
+export type { JsonArray, JsonObject, JsonString, JsonValue } from "./value.ts";
