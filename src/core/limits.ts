@@ -71,3 +71,5 @@ export const RAFT_REMOVAL_NOTICE_TIMEOUTS = 10;
 export const RAFT_MEMBERS_MAX = 18;
 /** Messages from other groups that one Ready reports. */
 export const RAFT_OTHER_GROUPS_MAX = 16;
+/** One TDX quote: real ones have 5 KiB, padded ones 8 KiB; the rest is room for longer certificate chains. */
+export const TDX_QUOTE_BYTES_MAX = 32 * 1024;

@@ -110,6 +110,14 @@ export class DerReader {
     return this.atEnd() ? undefined : this.#bytes[this.#offset];
   }
 
+  /** The whole next element without moving past it: what a signature covers, or a name to compare. */
+  peekEncoded(): Uint8Array {
+    const start = this.#offset;
+    const { encoded } = this.any();
+    this.#offset = start;
+    return encoded;
+  }
+
   /** The next element, whatever it is. */
   any(): DerElement {
     const start = this.#offset;
