@@ -19,7 +19,7 @@ describe("parseAddress", () => {
   it.each(["", "a b:1", "host:70000", "host:port", "::1:99", "http://host:1", "[::1", "host:1:2"])(
     "refuses %j with what to write instead",
     (text) => {
-      expect(() => parseAddress(text, defaults)).toThrowError(
+      expect(() => parseAddress(text, defaults)).toThrow(
         expect.objectContaining({ code: "usage" }),
       );
     },
@@ -38,7 +38,7 @@ describe("parseDuration", () => {
   });
 
   it.each(["", "15", "-1s", "1.5h", "1 h", "1w", "99999999999s"])("refuses %j", (text) => {
-    expect(() => parseDuration(text)).toThrowError(expect.objectContaining({ code: "usage" }));
+    expect(() => parseDuration(text)).toThrow(expect.objectContaining({ code: "usage" }));
   });
 
   it("prints at most two units", () => {
