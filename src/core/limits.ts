@@ -73,3 +73,11 @@ export const RAFT_MEMBERS_MAX = 18;
 export const RAFT_OTHER_GROUPS_MAX = 16;
 /** One TDX quote: real ones have 5 KiB, padded ones 8 KiB; the rest is room for longer certificate chains. */
 export const TDX_QUOTE_BYTES_MAX = 32 * 1024;
+/** One HPKE message: seed, keys and shares take below a kilobyte each. */
+export const SEALED_BYTES_MAX = 64 * 1024;
+/** A certificate request: P-384 with a few attributes stays below 1 KiB. */
+export const CERTIFICATE_REQUEST_BYTES_MAX = 8 * 1024;
+/** Text of one owner's public key: RSA with 8192 bits takes 1.5 KiB of base64. */
+export const OWNER_KEY_TEXT_MAX = 4 * 1024;
+/** Largest RSA modulus in bits: one decryption stays below 0.1 s. */
+export const RSA_BITS_MAX = 8192;

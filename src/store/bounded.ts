@@ -33,40 +33,31 @@ export async function bounded<T>(
 
   const end = performance.now() + timeoutMs;
   let ended: QuorateError | undefined;
-  const call: Call = {
-    assertWaiting: () => {
-      if (ended !== undefined) throw ended;
-    },
-    remainingMs: () => Math.max(1, Math.ceil(end - performance.now())),
-  };
-  return new Promise<T>((resolve, reject) => {
-    const stop = (error: QuorateError): void => {
+  let stop: (error: QuorateError) => void = () => undefined;
+  const ending = new Promise<never>((_, reject) => {
+    stop = (error) => {
       ended = error;
-      settle();
-      try {
-        resolve(whenLate(error));
-      } catch (thrown) {
-        reject(thrown);
-      }
+      reject(error);
     };
-    const timer = setTimeout(() => stop(late(what, timeoutMs)), timeoutMs);
-    const onAbort = (): void => stop(cancelled(what, signal));
-    const settle = (): void => {
-      clearTimeout(timer);
-      signal?.removeEventListener("abort", onAbort);
-    };
-    signal?.addEventListener("abort", onAbort, { once: true });
-    operation(call).then(
-      (value) => {
-        settle();
-        resolve(value);
-      },
-      (error: unknown) => {
-        settle();
-        reject(error);
-      },
-    );
   });
+  const timer = setTimeout(() => stop(late(what, timeoutMs)), timeoutMs);
+  const onAbort = (): void => stop(cancelled(what, signal));
+  signal?.addEventListener("abort", onAbort, { once: true });
+  try {
+    const call: Call = {
+      assertWaiting: () => {
+        if (ended !== undefined) throw ended;
+      },
+      remainingMs: () => Math.max(1, Math.ceil(end - performance.now())),
+    };
+    return await Promise.race([operation(call), ending]);
+  } catch (error) {
+    if (ended !== undefined && error === ended) return whenLate(ended);
+    throw error;
+  } finally {
+    clearTimeout(timer);
+    signal?.removeEventListener("abort", onAbort);
+  }
 }
 
 function late(what: string, timeoutMs: number): QuorateError {

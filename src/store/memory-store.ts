@@ -11,6 +11,7 @@ import {
   verifiedDocument,
 } from "./content.ts";
 import type { CallOptions, Head, Store, SwapOutcome, Watch } from "./store.ts";
+import { wakeup } from "./wakeup.ts";
 
 /** The shared contents. Public, so that a test can play a store that loses, forges or rolls back. */
 export class MemoryBacking {
@@ -80,24 +81,16 @@ export class MemoryStore implements Store {
 
   watchHead(listener: () => void, options: CallOptions = {}): Promise<Watch> {
     return this.#run("starting a watch", options, () => {
-      let due = false;
-      const wake = (): void => {
-        if (due) return;
-        due = true;
-        // Never inside the call that changed the head: its caller must see its own answer first.
-        setImmediate(() => {
-          due = false;
-          if (this.#watches.has(watch)) listener();
-        });
-      };
+      const target = wakeup(listener);
       const watch: Watch = {
         close: () => {
-          this.#backing.listeners.delete(wake);
+          target.close();
+          this.#backing.listeners.delete(target.wake);
           this.#watches.delete(watch);
           return Promise.resolve();
         },
       };
-      this.#backing.listeners.add(wake);
+      this.#backing.listeners.add(target.wake);
       this.#watches.add(watch);
       return watch;
     });
