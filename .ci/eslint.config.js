@@ -66,7 +66,10 @@ export default tseslint.config(
         "error",
         { allowNumber: true, allowBoolean: true },
       ],
-      "@typescript-eslint/no-confusing-void-expression": ["error", { ignoreArrowShorthand: true }],
+      "@typescript-eslint/no-confusing-void-expression": [
+        "error",
+        { ignoreArrowShorthand: true, ignoreVoidReturningFunctions: true },
+      ],
       // noPropertyAccessFromIndexSignature demands the bracket form.
       "@typescript-eslint/dot-notation": "off",
       // Parsers and message handlers test what the types already promise: the other side did not compile with us.
