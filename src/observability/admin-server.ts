@@ -58,14 +58,20 @@ async function answer(
   probes: Probes,
   metrics: Metrics,
 ): Promise<void> {
-  if (request.method !== "GET" && request.method !== "HEAD")
-    return send(response, 405, "only GET\n");
+  if (request.method !== "GET" && request.method !== "HEAD") {
+    send(response, 405, "only GET\n");
+    return;
+  }
   const url = new URL(request.url ?? "/", "http://admin");
   switch (url.pathname) {
-    case "/livez":
-      return send(response, 200, "ok\n");
-    case "/startupz":
-      return probes.started() ? send(response, 200, "ok\n") : send(response, 503, "starting\n");
+    case "/livez": {
+      send(response, 200, "ok\n");
+      return;
+    }
+    case "/startupz": {
+      probes.started() ? send(response, 200, "ok\n") : send(response, 503, "starting\n");
+      return;
+    }
     case "/readyz": {
       const checks = probes.readiness();
       const ok = checks.every((check) => check.ok);
@@ -73,12 +79,17 @@ async function answer(
         (check) => `[${check.ok ? "+" : "-"}] ${check.name}: ${check.detail}`,
       );
       const body = url.searchParams.has("verbose") || !ok ? lines.join("\n") : "ok";
-      return send(response, ok ? 200 : 503, `${body}\n`);
+      send(response, ok ? 200 : 503, `${body}\n`);
+      return;
     }
-    case "/metrics":
-      return send(response, 200, await metrics.registry.metrics(), metrics.registry.contentType);
-    default:
-      return send(response, 404, "try /livez, /readyz?verbose, /startupz or /metrics\n");
+    case "/metrics": {
+      send(response, 200, await metrics.registry.metrics(), metrics.registry.contentType);
+      return;
+    }
+    default: {
+      send(response, 404, "try /livez, /readyz?verbose, /startupz or /metrics\n");
+      return;
+    }
   }
 }
 
