@@ -81,3 +81,22 @@ export const CERTIFICATE_REQUEST_BYTES_MAX = 8 * 1024;
 export const OWNER_KEY_TEXT_MAX = 4 * 1024;
 /** Largest RSA modulus in bits: one decryption stays below 0.1 s. */
 export const RSA_BITS_MAX = 8192;
+/**
+ * Error detail of a failed call: with status and message it stays below 8 KiB of trailers, the default bound of gRPC
+ * clients in other languages. Faults that do not fit are counted.
+ */
+export const ERROR_DETAIL_BYTES_MAX = 4 * 1024;
+/** One text (message, hint, fault) of an error on the wire, in UTF-16 units. */
+export const ERROR_TEXT_CHARACTERS_MAX = 600;
+/** Default deadline of a unary call: an update that waits for its group is done, or reported as unfinished, well before. */
+export const CALL_TIMEOUT_MS = 30_000;
+/** Acceptable values in one list of a reference-value set: a fleet's chip ids fit. */
+export const ALLOW_LIST_MAX = 256;
+/** Attempts of one healing: at one a second they last for years, and a number that jumps further is a fault. */
+export const HEALING_ATTEMPT_MAX = 100_000_000;
+/** Configurations in one healing vote: the applied one, a joint one and its end are at most in one log's tail. */
+export const HEALING_CONFIGURATIONS_MAX = 8;
+/** Rebases of one opening: each needs another update of a group without a leader; then the next attempt is better. */
+export const HEALING_REBASES_MAX = 8;
+/** One TCB info or QE identity document: Intel's have 5 KiB, and grow by some 300 bytes a TCB level. */
+export const COLLATERAL_JSON_BYTES_MAX = 128 * 1024;
