@@ -40,7 +40,7 @@ export async function startAdminServer(
   const server = createServer(
     { requestTimeout: REQUEST_TIMEOUT_MS, headersTimeout: REQUEST_TIMEOUT_MS },
     (request, response) => {
-      void answer(request, response, probes, metrics);
+      void replyTo(request, probes, metrics).then((reply) => send(response, reply));
     },
   );
   server.maxConnections = CONNECTIONS_MAX;
@@ -52,55 +52,48 @@ export async function startAdminServer(
   return { address: { host: address.host, port }, close: () => closeServer(server) };
 }
 
-async function answer(
-  request: IncomingMessage,
-  response: ServerResponse,
-  probes: Probes,
-  metrics: Metrics,
-): Promise<void> {
-  if (request.method !== "GET" && request.method !== "HEAD") {
-    send(response, 405, "only GET\n");
-    return;
-  }
+interface Reply {
+  readonly status: number;
+  readonly body: string;
+  /** @default text/plain */
+  readonly type?: string;
+}
+
+const OK: Reply = { status: 200, body: "ok\n" };
+
+async function replyTo(request: IncomingMessage, probes: Probes, metrics: Metrics): Promise<Reply> {
+  if (request.method !== "GET" && request.method !== "HEAD")
+    return { status: 405, body: "only GET\n" };
   const url = new URL(request.url ?? "/", "http://admin");
   switch (url.pathname) {
-    case "/livez": {
-      send(response, 200, "ok\n");
-      return;
-    }
-    case "/startupz": {
-      probes.started() ? send(response, 200, "ok\n") : send(response, 503, "starting\n");
-      return;
-    }
-    case "/readyz": {
-      const checks = probes.readiness();
-      const ok = checks.every((check) => check.ok);
-      const lines = checks.map(
-        (check) => `[${check.ok ? "+" : "-"}] ${check.name}: ${check.detail}`,
-      );
-      const body = url.searchParams.has("verbose") || !ok ? lines.join("\n") : "ok";
-      send(response, ok ? 200 : 503, `${body}\n`);
-      return;
-    }
-    case "/metrics": {
-      send(response, 200, await metrics.registry.metrics(), metrics.registry.contentType);
-      return;
-    }
-    default: {
-      send(response, 404, "try /livez, /readyz?verbose, /startupz or /metrics\n");
-      return;
-    }
+    case "/livez":
+      return OK;
+    case "/startupz":
+      return probes.started() ? OK : { status: 503, body: "starting\n" };
+    case "/readyz":
+      return readiness(probes.readiness(), url.searchParams.has("verbose"));
+    case "/metrics":
+      return {
+        status: 200,
+        body: await metrics.registry.metrics(),
+        type: metrics.registry.contentType,
+      };
+    default:
+      return { status: 404, body: "try /livez, /readyz?verbose, /startupz or /metrics\n" };
   }
 }
 
-function send(
-  response: ServerResponse,
-  status: number,
-  body: string,
-  type = "text/plain; charset=utf-8",
-): void {
-  response.writeHead(status, { "content-type": type, "cache-control": "no-store" });
-  response.end(body);
+function readiness(checks: readonly Check[], verbose: boolean): Reply {
+  const ready = checks.every((check) => check.ok);
+  if (ready && !verbose) return OK;
+  const lines = checks.map((check) => `[${check.ok ? "+" : "-"}] ${check.name}: ${check.detail}\n`);
+  return { status: ready ? 200 : 503, body: lines.join("") };
+}
+
+function send(response: ServerResponse, reply: Reply): void {
+  const type = reply.type ?? "text/plain; charset=utf-8";
+  response.writeHead(reply.status, { "content-type": type, "cache-control": "no-store" });
+  response.end(reply.body);
 }
 
 function closeServer(server: Server): Promise<void> {
