@@ -92,8 +92,8 @@ export const ERROR_TEXT_CHARACTERS_MAX = 600;
 export const CALL_TIMEOUT_MS = 30_000;
 /** Acceptable values in one list of a reference-value set: a fleet's chip ids fit. */
 export const ALLOW_LIST_MAX = 256;
-/** Attempts of one healing: at one a second they last for years, and a number that jumps further is a fault. */
-export const HEALING_ATTEMPT_MAX = 100_000_000;
+/** Number of a healing attempt in a message: receivers jump to it, and must still be able to count on exactly. */
+export const HEALING_ATTEMPT_MAX = 2 ** 48;
 /** Configurations in one healing vote: the applied one, a joint one and its end are at most in one log's tail. */
 export const HEALING_CONFIGURATIONS_MAX = 8;
 /** Rebases of one opening: each needs another update of a group without a leader; then the next attempt is better. */
