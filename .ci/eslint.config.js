@@ -48,7 +48,7 @@ const pureCore = {
 };
 
 export default tseslint.config(
-  { ignores: ["dist/**", "src/gen/**", "node_modules/**"] },
+  { ignores: ["dist/**", "dist-test/**", "src/gen/**", "node_modules/**"] },
   {
     files: ["src/**/*.ts", "test/**/*.ts"],
     extends: [...tseslint.configs.strictTypeChecked],

@@ -1,6 +1,6 @@
-// Makes a checkout ready to run: installs the locked dependencies if they are missing or old, and with
-// `--build` compiles `src` to `dist` if anything there is newer. Needs only Node and npm. Quiet when
-// there is nothing to do.
+// Makes a checkout ready to run: installs the locked dependencies if they are missing or old, compiles `src` to `dist`
+// with `--build`, and `src` and the tools under `test` to `dist-test` with `--tools`, if anything there is newer. Needs
+// only Node and npm. Quiet when there is nothing to do.
 import { spawnSync } from "node:child_process";
 import { createHash } from "node:crypto";
 import { existsSync, readFileSync, readdirSync, statSync, writeFileSync, mkdirSync } from "node:fs";
@@ -18,7 +18,8 @@ if (major < 20 || (major === 20 && minor < 19)) {
 }
 
 install();
-if (process.argv.includes("--build")) build();
+if (process.argv.includes("--build")) build("src/tsconfig.json", "dist", ["src"]);
+if (process.argv.includes("--tools")) build("test/tsconfig.json", "dist-test", ["src", "test"]);
 
 function install() {
   const wanted = createHash("sha256")
@@ -31,22 +32,17 @@ function install() {
   writeFileSync(stamp, wanted);
 }
 
-function build() {
-  const entry = path.join(root, "dist", "main.js");
-  const built = existsSync(entry) ? statSync(path.join(root, "dist", ".tsbuildinfo")).mtimeMs : 0;
-  if (
-    built > newest(path.join(root, "src")) &&
-    built > statSync(path.join(root, "tsconfig.json")).mtimeMs
-  )
-    return;
-  console.error("compiling (tsc)");
-  run(process.execPath, [
-    path.join("node_modules", "typescript", "bin", "tsc"),
-    "-p",
-    "src/tsconfig.json",
-  ]);
+function build(project, output, sources) {
+  const info = path.join(root, output, ".tsbuildinfo");
+  const built = existsSync(info) ? statSync(info).mtimeMs : 0;
+  const changed = [
+    ...sources.map((folder) => newest(path.join(root, folder))),
+    statSync(path.join(root, "tsconfig.json")).mtimeMs,
+  ];
+  if (changed.every((time) => time < built)) return;
+  console.error(`compiling ${sources.join(" and ")} (tsc)`);
+  run(process.execPath, [path.join("node_modules", "typescript", "bin", "tsc"), "-p", project]);
   // An incremental build that had nothing to emit keeps its old date: mark it as checked.
-  const info = path.join(root, "dist", ".tsbuildinfo");
   writeFileSync(info, readFileSync(info));
 }
 
