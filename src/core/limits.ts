@@ -71,8 +71,6 @@ export const RAFT_REMOVAL_NOTICE_TIMEOUTS = 10;
 export const RAFT_MEMBERS_MAX = 18;
 /** Messages from other groups that one Ready reports. */
 export const RAFT_OTHER_GROUPS_MAX = 16;
-/** One TDX quote: real ones have 5 KiB, padded ones 8 KiB; the rest is room for longer certificate chains. */
-export const TDX_QUOTE_BYTES_MAX = 32 * 1024;
 /** One HPKE message: seed, keys and shares take below a kilobyte each. */
 export const SEALED_BYTES_MAX = 64 * 1024;
 /** A certificate request: P-384 with a few attributes stays below 1 KiB. */
@@ -100,3 +98,23 @@ export const HEALING_CONFIGURATIONS_MAX = 8;
 export const HEALING_REBASES_MAX = 8;
 /** One TCB info or QE identity document: Intel's have 5 KiB, and grow by some 300 bytes a TCB level. */
 export const COLLATERAL_JSON_BYTES_MAX = 128 * 1024;
+/** One quote: an SNP report has 1,184 bytes, TDX quotes about 5,000, clouds pad them to 8,000. */
+export const QUOTE_BYTES_MAX = 32 * 1024;
+/** A host's certificate table: configfs-tsm gives at most 16 KiB for SNP. */
+export const CERTIFICATE_TABLE_BYTES_MAX = 32 * 1024;
+/** Certificates in one PEM chain: leaf, two authorities, and one to spare. */
+export const CERTIFICATE_CHAIN_MAX = 4;
+/** Text of one PEM chain: Intel's have 4 KiB, AMD's 5 KiB. */
+export const CERTIFICATE_CHAIN_PEM_BYTES_MAX = 16 * 1024;
+/** Verified vendor chains, documents and quoting enclaves kept: a few per machine model, one per machine, some KiB each. */
+export const PROOF_CACHE_ENTRIES_MAX = 4_096;
+/** Entries read from a host's certificate table: five kinds are known, clouds add one or two of their own. */
+export const CERTIFICATE_TABLE_ENTRIES_MAX = 32;
+/** Certificates and revocation lists considered for one verification; more are ignored with a warning. */
+export const COLLATERAL_ITEMS_MAX = 64;
+/** Entries in each cache of parsed certificates, verified signatures and verified evidence. */
+export const VERIFICATION_CACHE_ENTRIES_MAX = 1_024;
+/** Path of a SPIFFE id: the standard allows 2,048 bytes for the whole id, a leaf certificate needs room for the rest. */
+export const SPIFFE_PATH_MAX = 512;
+/** Records of one lineage that are walked: ten years at one every five minutes; their hashes take 100 MB. */
+export const HISTORY_RECORDS_MAX = 1_000_000;
