@@ -106,8 +106,6 @@ export const CERTIFICATE_TABLE_BYTES_MAX = 32 * 1024;
 export const CERTIFICATE_CHAIN_MAX = 4;
 /** Text of one PEM chain: Intel's have 4 KiB, AMD's 5 KiB. */
 export const CERTIFICATE_CHAIN_PEM_BYTES_MAX = 16 * 1024;
-/** Verified vendor chains, documents and quoting enclaves kept: a few per machine model, one per machine, some KiB each. */
-export const PROOF_CACHE_ENTRIES_MAX = 4_096;
 /** Entries read from a host's certificate table: five kinds are known, clouds add one or two of their own. */
 export const CERTIFICATE_TABLE_ENTRIES_MAX = 32;
 /** Certificates and revocation lists considered for one verification; more are ignored with a warning. */

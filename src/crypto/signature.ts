@@ -28,8 +28,11 @@ export function readSignatureAlgorithm(der: DerReader): SignatureAlgorithm {
   });
 }
 
+/** How an ECDSA signature is written: DER `ECDSA-Sig-Value`, or r ‖ s with the curve's length each. */
+export type EcdsaEncoding = "der" | "ieee-p1363";
+
 /**
- * True if `signature` (DER `ECDSA-Sig-Value`, or RSA's octets) over `signed` was made by `key` with `algorithm`.
+ * True if `signature` (ECDSA in `encoding`, or RSA's octets) over `signed` was made by `key` with `algorithm`.
  * Runs in the thread pool. Never rejects: a key of another type, and a malformed signature, are false.
  *
  * **Security:** the algorithm must come from the verifier's rules, or be compared with them.
@@ -39,6 +42,7 @@ export function verifySignature(
   key: KeyObject,
   signed: Uint8Array,
   signature: Uint8Array,
+  encoding: EcdsaEncoding = "der",
 ): Promise<boolean> {
   const scheme = algorithm === "unsupported" ? undefined : SCHEMES[algorithm];
   if (scheme === undefined || key.asymmetricKeyType !== scheme.keyType) {
@@ -46,7 +50,8 @@ export function verifySignature(
   }
   return new Promise((resolve) => {
     try {
-      verify(scheme.hash, signed, { key, ...scheme.options }, signature, (error, result) => {
+      const options = { key, dsaEncoding: encoding, ...scheme.options };
+      verify(scheme.hash, signed, options, signature, (error, result) => {
         resolve(error === null && result);
       });
     } catch {
