@@ -5,7 +5,7 @@
 import type { Sha256 } from "../brand.ts";
 import type { Fault } from "../errors.ts";
 import { FaultSink, list, object, oneOf, parseJson, sha256, text } from "../json/index.ts";
-import { POLICY_DOCUMENT_BYTES_MAX, REFERENCE_SETS_MAX } from "../limits.ts";
+import { POLICY_DOCUMENT_BYTES_MAX } from "../limits.ts";
 import { type KeyParser, keySet } from "../manifest/key-set.ts";
 import type { OwnerAlgorithm, OwnerSet } from "../manifest/manifest.ts";
 import { type ReferenceSets, referenceSets } from "../manifest/reference-values.ts";
