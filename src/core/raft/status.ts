@@ -32,6 +32,8 @@ export interface RaftStatus {
   readonly randomizedElectionTimeoutTicks: number;
   /** A leader's view of each member, in id order; empty for others. */
   readonly progress: readonly ProgressStatus[];
+  /** Removed members that are still told that they are out. */
+  readonly departing: readonly NodeId[];
   /** The voter that a leader hands over to. */
   readonly transferee: NodeId | undefined;
   /** A leader's newest round of reads, and the newest that a quorum confirmed. */

@@ -1,0 +1,132 @@
+/** Proposals, own and forwarded: each ends as committed, not proposed or unknown. */
+import { isMember, isVoter } from "./configuration.ts";
+import { RAFT_REPLACE_SILENT_TIMEOUTS } from "../limits.ts";
+import { payloadBytes, type EntryPayload } from "./entry.ts";
+import { refusalOf } from "./membership.ts";
+import type { Propose, ProposeAnswer, RefusalReason } from "./messages.ts";
+import { appendOwn } from "./own-entries.ts";
+import type { RequestOutcome } from "./ready.ts";
+import { broadcastAppend } from "./replication.ts";
+import type { Leader, RaftState } from "./state.ts";
+import type { EntryId, NodeId } from "./types.ts";
+
+/** A proposal of this node, under a number that none of its pending ones has. */
+export function requestProposal(
+  state: RaftState,
+  id: number,
+  payload: EntryPayload,
+): RequestOutcome {
+  const { role, leader } = state;
+  const refused = (reason: RefusalReason): RequestOutcome => ({ kind: "refused", reason, leader });
+  if (state.halted) return refused("halted");
+  if (payloadBytes(payload) > state.settings.limits.proposalBytesMax) return refused("too-large");
+  if (state.proposals.full) return refused("too-many-waiting");
+  if (role.kind === "leader") {
+    const place = appendProposal(state, role, payload);
+    if (typeof place === "string") return refused(place);
+    state.proposals.add(id, place, state.ticks);
+    return { kind: "pending" };
+  }
+  if (state.retiring) return refused("retiring");
+  if (leader === undefined) return refused("no-leader");
+  state.proposals.add(id, undefined, state.ticks);
+  state.outbox.send({
+    type: "propose",
+    groupId: state.groupId,
+    from: state.id,
+    to: leader,
+    term: 0,
+    id,
+    payload,
+  });
+  return { kind: "pending" };
+}
+
+/** A proposal that another node forwarded. */
+export function handlePropose(state: RaftState, message: Propose): void {
+  const place = placeOf(state, message.payload);
+  const refused = typeof place === "string";
+  state.outbox.send({
+    type: "propose-answer",
+    groupId: state.groupId,
+    from: state.id,
+    to: message.from,
+    term: 0,
+    id: message.id,
+    appended: refused ? undefined : place,
+    reason: refused ? place : undefined,
+  });
+}
+
+function placeOf(state: RaftState, payload: EntryPayload): EntryId | RefusalReason {
+  if (state.role.kind !== "leader") return "no-leader";
+  if (payloadBytes(payload) > state.settings.limits.proposalBytesMax) return "too-large";
+  return appendProposal(state, state.role, payload);
+}
+
+/** Where the leader put a forwarded proposal, or why nowhere. */
+export function handleProposeAnswer(state: RaftState, message: ProposeAnswer): void {
+  const { id, appended } = message;
+  if (appended === undefined) {
+    if (!state.proposals.drop(id)) return;
+    const reason = message.reason ?? "no-leader";
+    // Who refuses because it does not lead knows no better than this node whom to ask next.
+    const leader = reason === "no-leader" ? undefined : message.from;
+    state.outbox.proposalDecided({ id, outcome: "not-proposed", reason, leader });
+    return;
+  }
+  state.proposals.placed(id, appended);
+  if (appended.index > state.log.applied) return;
+  // Applied before the answer came: its term tells whether it was this entry, unless it was dropped already.
+  const result = state.proposals.applied(appended.index, state.log.termAt(appended.index) ?? 0);
+  if (result !== undefined) state.outbox.proposalDecided(result);
+}
+
+/** Gives up on forwarded proposals whose message or answer seems lost: whether they were proposed is unknown. */
+export function expireForwarded(state: RaftState): void {
+  const before = state.ticks - 2 * state.settings.electionTimeoutTicks;
+  for (const result of state.proposals.abandonUnplacedBefore(before)) {
+    state.outbox.proposalDecided(result);
+  }
+}
+
+/**
+ * Why `predecessor` must not be replaced by `successor` yet; undefined if it may (specification, "Membership"): the
+ * successor has caught up, and the predecessor was silent for long.
+ *
+ * **Security:** a second process under a healthy member's name must not push it out.
+ */
+export function replacementRefusal(
+  state: RaftState,
+  leader: Leader,
+  { predecessor, successor }: { predecessor: NodeId; successor: NodeId },
+): RefusalReason | undefined {
+  const known = leader.progress.get(predecessor);
+  const next = leader.progress.get(successor);
+  if (known === undefined || !isVoter(state.configuration, predecessor)) return "change-invalid";
+  if (next === undefined || isVoter(state.configuration, successor)) return "change-invalid";
+  if (predecessor === state.id) return "predecessor-heard";
+  const needed = RAFT_REPLACE_SILENT_TIMEOUTS * state.settings.electionTimeoutTicks;
+  if (state.ticks - known.heardAtTick < needed) return "predecessor-heard";
+  const caughtUp = next.state === "replicate" && next.match >= state.log.commit;
+  return caughtUp ? undefined : "successor-not-ready";
+}
+
+function appendProposal(
+  state: RaftState,
+  leader: Leader,
+  payload: EntryPayload,
+): EntryId | RefusalReason {
+  if (state.retiring) return "retiring";
+  if (leader.transferee !== undefined) return "transferring";
+  if (!isMember(state.configuration, state.id)) return "not-a-member";
+  if (payload.kind === "config-change") {
+    const refusal = refusalOf(state, leader, payload.change);
+    if (refusal !== undefined) return refusal;
+  }
+  const place = appendOwn(state, leader, payload);
+  if (place === undefined) return "too-much-uncommitted";
+  if (payload.kind === "config-change") leader.pendingChangeIndex = place.index;
+  broadcastAppend(state, leader);
+  return place;
+}
