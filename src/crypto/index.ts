@@ -9,9 +9,8 @@ export {
 } from "./history-key.ts";
 export { hpkeInfo, HpkeRecipient, hpkeSeal } from "./hpke.ts";
 export {
-  type OwnerAlgorithm,
+  importOwnerKey,
   type OwnerKey,
-  ownerKeyOf,
   parseOwnerKey,
   signAsOwner,
   verifyOwnerSignature,
@@ -19,12 +18,7 @@ export {
 export { randomBytes } from "./random.ts";
 export { Secret } from "./secret.ts";
 export { SEED_AND_SALT_BYTES, SeedEngine, WORKLOAD_SECRET_BYTES } from "./seed-engine.ts";
-export {
-  parseShareOwnerKey,
-  type ShareAlgorithm,
-  type ShareOwnerKey,
-  shareOwnerKeyOf,
-} from "./share-owner-key.ts";
+export { importShareOwnerKey, parseShareOwnerKey, type ShareOwnerKey } from "./share-owner-key.ts";
 export {
   combineShares,
   decryptShare,

@@ -3,17 +3,14 @@ import { createPublicKey, sign, type KeyObject } from "node:crypto";
 import type { Sha256 } from "../core/brand.ts";
 import { equalBytes, toHex } from "../core/bytes.ts";
 import type { QuorateError } from "../core/errors.ts";
+import type { OwnerAlgorithm } from "../core/manifest/manifest.ts";
 import { err, ok, type Result } from "../core/result.ts";
 import { parseEllipticSpki } from "./elliptic-key.ts";
-import { spkiOf } from "./spki.ts";
 import { sha256 } from "./hash.ts";
 import { publicKeyDer, publicKeyFault } from "./public-key-text.ts";
 import { verifySignature } from "./signature.ts";
 
-/** How an owner signs: ECDSA as DER (what openssl and HSMs emit), Ed25519 as its 64 bytes. */
-export type OwnerAlgorithm = "ecdsa-sha256" | "ecdsa-sha384" | "ed25519";
-
-/** A manifest owner's public key. */
+/** A manifest owner's public key. ECDSA signatures are DER, as openssl and HSMs emit them; Ed25519's are 64 bytes. */
 export interface OwnerKey {
   readonly algorithm: OwnerAlgorithm;
   /** SPKI DER in its one accepted form. */
@@ -32,19 +29,15 @@ export interface OwnerKey {
  */
 export function parseOwnerKey(text: string): Result<OwnerKey, QuorateError> {
   const der = publicKeyDer(text);
-  if (!der.ok) return der;
-  const key = ownerKeyFromSpki(der.value);
+  return der.ok ? importOwnerKey(der.value) : der;
+}
+
+/** The owner key in SPKI DER; fails like {@link parseOwnerKey}. */
+export function importOwnerKey(spki: Uint8Array): Result<OwnerKey, QuorateError> {
+  const key = ownerKeyFromSpki(spki);
   return key === undefined
     ? err(publicKeyFault("an owner's key is P-256, P-384 (uncompressed, named curve) or Ed25519"))
     : ok(key);
-}
-
-/** The owner key of a private or public `KeyObject`; fails like {@link parseOwnerKey}. */
-export function ownerKeyOf(key: KeyObject): Result<OwnerKey, QuorateError> {
-  const found = ownerKeyFromSpki(spkiOf(key));
-  return found === undefined
-    ? err(publicKeyFault("an owner's key is P-256, P-384 or Ed25519"))
-    : ok(found);
 }
 
 /** True if `signature` over `signed` is the owner's. Runs in the thread pool, never rejects. */
@@ -57,7 +50,7 @@ export async function verifyOwnerSignature(
   return verifySignature(owner.algorithm, owner.keyObject, signed, signature);
 }
 
-/** Signs as an owner, with a private key that {@link ownerKeyOf} accepts. */
+/** Signs as an owner, with a private key of this algorithm. */
 export function signAsOwner(
   privateKey: KeyObject,
   algorithm: OwnerAlgorithm,

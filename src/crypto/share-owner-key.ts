@@ -4,13 +4,11 @@ import type { Sha256 } from "../core/brand.ts";
 import { equalBytes } from "../core/bytes.ts";
 import type { QuorateError } from "../core/errors.ts";
 import { RSA_BITS_MAX } from "../core/limits.ts";
+import type { ShareAlgorithm } from "../core/manifest/manifest.ts";
 import { err, ok, type Result } from "../core/result.ts";
 import { spkiOf } from "./spki.ts";
 import { sha256 } from "./hash.ts";
 import { publicKeyDer, publicKeyFault } from "./public-key-text.ts";
-
-/** How a share is encrypted. */
-export type ShareAlgorithm = "rsa-oaep-sha256" | "x25519-hpke";
 
 /** A share owner's public key. */
 export interface ShareOwnerKey {
@@ -35,17 +33,20 @@ const RSA_EXPONENT = 65537n;
  */
 export function parseShareOwnerKey(text: string): Result<ShareOwnerKey, QuorateError> {
   const der = publicKeyDer(text);
-  if (!der.ok) return der;
+  return der.ok ? importShareOwnerKey(der.value) : der;
+}
+
+/** The share owner key in SPKI DER; fails like {@link parseShareOwnerKey}. */
+export function importShareOwnerKey(spki: Uint8Array): Result<ShareOwnerKey, QuorateError> {
   let keyObject: KeyObject;
   try {
-    keyObject = createPublicKey({ key: Buffer.from(der.value), format: "der", type: "spki" });
+    keyObject = createPublicKey({ key: Buffer.from(spki), format: "der", type: "spki" });
   } catch {
     return err(publicKeyFault("the public key can't be read"));
   }
-  if (!equalBytes(spkiOf(keyObject), der.value)) {
-    return err(publicKeyFault("the public key is not in canonical DER"));
-  }
-  return shareOwnerKeyOf(keyObject);
+  return equalBytes(spkiOf(keyObject), spki)
+    ? shareOwnerKeyOf(keyObject)
+    : err(publicKeyFault("the public key is not in canonical DER"));
 }
 
 /** The share owner key of a private or public `KeyObject`; fails like {@link parseShareOwnerKey}. */

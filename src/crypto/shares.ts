@@ -14,12 +14,13 @@ import type { Sha256 } from "../core/brand.ts";
 import { lengthPrefixedList, utf8 } from "../core/bytes.ts";
 import { QuorateError } from "../core/errors.ts";
 import { OWNERS_MAX } from "../core/limits.ts";
+import type { ShareAlgorithm } from "../core/manifest/manifest.ts";
 import { err, ok, type Result } from "../core/result.ts";
 import { sha256 } from "./hash.ts";
 import { hpkeInfo, hpkeSeal, HpkeRecipient } from "./hpke.ts";
 import { Secret } from "./secret.ts";
 import { SEED_AND_SALT_BYTES } from "./seed-engine.ts";
-import { shareOwnerKeyOf, type ShareAlgorithm, type ShareOwnerKey } from "./share-owner-key.ts";
+import { shareOwnerKeyOf, type ShareOwnerKey } from "./share-owner-key.ts";
 import { rawX25519 } from "./x25519.ts";
 
 /** Length of a share. */

@@ -8,7 +8,7 @@ import { unwrap } from "../../../src/core/result.ts";
 import { spkiOf } from "../../../src/crypto/spki.ts";
 import { sha256 } from "../../../src/crypto/hash.ts";
 import {
-  ownerKeyOf,
+  importOwnerKey,
   parseOwnerKey,
   signAsOwner,
   verifyOwnerSignature,
@@ -47,7 +47,7 @@ describe("an owner's key", () => {
       expect(toHex(key.spki)).toBe(toHex(spki));
       expect(key.keyObject.equals(pair.publicKey)).toBe(true);
     }
-    expect(unwrap(ownerKeyOf(pair.privateKey)).keyId).toBe(sha256(spki));
+    expect(unwrap(importOwnerKey(spki)).keyId).toBe(sha256(spki));
   });
 
   it.each(pairs)(
@@ -78,7 +78,7 @@ describe("an owner's key", () => {
   );
 
   it("takes ECDSA signatures only as DER and only with the curve's hash", async () => {
-    const key = unwrap(ownerKeyOf(p256.publicKey));
+    const key = unwrap(importOwnerKey(spkiOf(p256.publicKey)));
     const raw = sign("sha256", manifest, { key: p256.privateKey, dsaEncoding: "ieee-p1363" });
     const otherHash = sign("sha384", manifest, p256.privateKey);
     expect(await verifyOwnerSignature(key, manifest, raw)).toBe(false);
