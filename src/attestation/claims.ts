@@ -3,6 +3,8 @@ import type { Sha256 } from "../core/brand.ts";
 import type { SnpProductLine, SnpSigningKey } from "../core/manifest/snp-reference-values.ts";
 import type { Failure } from "./failure.ts";
 import type { SnpReport } from "./snp/report.ts";
+import type { TcbAssessment } from "./tdx/tcb-status.ts";
+import type { TdBody } from "./tdx/td-body.ts";
 
 /** Claims of any platform. */
 export interface CommonClaims {
@@ -32,5 +34,25 @@ export interface SnpClaims extends CommonClaims {
   readonly revocationFailures: readonly Failure[];
 }
 
+/** Claims of a TDX quote. */
+export interface TdxClaims extends CommonClaims {
+  readonly platform: "tdx";
+  readonly quoteVersion: 4 | 5;
+  /** The TD report body, byte strings in lower-case hex. */
+  readonly td: TdBody<string>;
+  /** The processor family, 6 bytes in hex; `undefined` without a readable PCK certificate. */
+  readonly fmspc: string | undefined;
+  /** The machine, 16 bytes in hex; only PCK certificates of the platform CA name it. */
+  readonly platformInstanceId: string | undefined;
+  /** Intel's judgement; `undefined` if the collateral gives none. */
+  readonly tcb: TdxTcb | undefined;
+}
+
+/** Intel's judgement of platform, TDX module and quoting enclave together. */
+export interface TdxTcb extends TcbAssessment {
+  /** The older one of TCB info's and QE identity's. */
+  readonly evaluationDataNumber: number;
+}
+
 /** Claims of one platform; tell them apart by `platform`. */
-export type Claims = SnpClaims;
+export type Claims = SnpClaims | TdxClaims;

@@ -4,6 +4,7 @@
  * A verifier is a function of evidence, collateral, trusted roots and time. It never fetches anything.
  */
 import type { Sha256 } from "../core/brand.ts";
+import type { CertificateCache } from "./certificate-cache.ts";
 import type { Evidence } from "./evidence.ts";
 import type { Failure } from "./failure.ts";
 import type { Claims } from "./claims.ts";
@@ -43,6 +44,8 @@ export interface VerificationContext {
    * set names the very root, and that development attestation is allowed at all.
    */
   readonly developmentRoots: ReadonlySet<Sha256>;
+  /** What earlier verifications have in common with this one. */
+  readonly cache: CertificateCache;
 }
 
 /** Something that a person should know, and that refuses nothing. */

@@ -3,7 +3,7 @@
  * table "ATTESTATION_REPORT"): 1184 bytes, little-endian, versions 2 to 5.
  */
 import { toHex } from "../../core/bytes.ts";
-import type { SnpProductLine, SnpTcb } from "../../core/manifest/snp-reference-values.ts";
+import type { SnpProductLine } from "../../core/manifest/snp-reference-values.ts";
 import { type Failure, failure } from "../failure.ts";
 
 /** Length of every report in bytes. */
@@ -50,7 +50,7 @@ export interface SnpReport {
   readonly cpuid: SnpCpuid | undefined;
   /** 64 bytes; zero if masked. */
   readonly chipId: string;
-  /** 8 bytes each; {@link snpTcb} reads them. */
+  /** 8 bytes each; `tcb.ts` reads them. */
   readonly currentTcb: string;
   readonly reportedTcb: string;
   readonly committedTcb: string;
@@ -108,14 +108,6 @@ export function parseSnpReport(bytes: Uint8Array): {
   signature.set(bytes.slice(0x2a0, 0x2a0 + 48).reverse(), 0);
   signature.set(bytes.slice(0x2e8, 0x2e8 + 48).reverse(), 48);
   return { parsed: { report, signedBytes: bytes.subarray(0, 0x2a0), signature }, failures };
-}
-
-/** The components of a raw TCB version (8 bytes in hex), laid out as the product line does. */
-export function snpTcb(raw: string, line: SnpProductLine): SnpTcb {
-  const byte = (index: number): number => Number.parseInt(raw.slice(2 * index, 2 * index + 2), 16);
-  return line === "Turin"
-    ? { fmc: byte(0), bootloader: byte(1), tee: byte(2), snp: byte(3), microcode: byte(7) }
-    : { fmc: 0, bootloader: byte(0), tee: byte(1), snp: byte(6), microcode: byte(7) };
 }
 
 /** The product line that a family and model belong to (AMD document 57230, Key Distribution Service). */
