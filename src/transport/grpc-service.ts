@@ -35,7 +35,7 @@ import type { Session } from "./session.ts";
 /** A service with its handlers, ready to be added to a server; made by {@link service}. */
 export interface Service<Peer> {
   readonly description: DescService;
-  readonly implementation: object;
+  readonly implementation: Readonly<Record<string, AnyHandler<Peer>>>;
 }
 
 /** Pairs a service with an implementation of all its methods. */
@@ -65,9 +65,7 @@ export function grpcService<Peer>(
   const definition: Record<string, ReturnType<typeof methodDefinition>> = {};
   const handlers: Record<string, UntypedHandleCall> = {};
   for (const method of description.methods) {
-    const handler = (implementation as Record<string, AnyHandler<Peer> | undefined>)[
-      method.localName
-    ];
+    const handler = implementation[method.localName];
     assert(handler !== undefined, `${method.toString()} has a handler`);
     definition[method.localName] = methodDefinition(method);
     handlers[method.localName] = untypedHandler(method, handler, host);
