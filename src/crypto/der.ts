@@ -331,8 +331,8 @@ export class DerReader {
   }
 }
 
-/** Object identifiers in use stay below 20 octets. */
-const OID_BYTES_MAX = 32;
+/** The longest in use are the project's own, made from a UUID: 34 octets (`pki/profile.ts`). */
+const OID_BYTES_MAX = 64;
 /** Strings in names: RFC 5280's upper bounds stay below. */
 const TEXT_BYTES_MAX = 1024;
 /** One octet more than the longest time, so that a longer one does not fit the pattern. */
