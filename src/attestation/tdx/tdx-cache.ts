@@ -1,0 +1,76 @@
+/**
+ * What TDX verifications have in common: decoded chains, parsed documents, attestation keys whose quoting enclave a
+ * PCK has vouched for, and documents found signed. By hash.
+ *
+ * **Security:** as in `certificate-cache.ts`: only facts that no time changes, and only good ones.
+ */
+import type { KeyObject } from "node:crypto";
+import { VERIFICATION_CACHE_ENTRIES_MAX } from "../../core/limits.ts";
+import type { Result } from "../../core/result.ts";
+import { sha256 } from "../../crypto/hash.ts";
+import { BoundedMap } from "../bounded-map.ts";
+import { decodePemChain } from "./pem.ts";
+import { parseQeIdentity, type QeIdentity } from "./qe-identity.ts";
+import type { SignedJson } from "./signed-json.ts";
+import { parseTcbInfo, type TcbInfo } from "./tcb-info.ts";
+
+/** Documents kept: one per processor family and update, some 100 KiB each when parsed. */
+const DOCUMENTS_MAX = 64;
+
+/** See the file's comment. Bounded; one per process suffices. */
+export class TdxCache {
+  readonly #chains = new BoundedMap<string, readonly Uint8Array[]>(VERIFICATION_CACHE_ENTRIES_MAX);
+  readonly #tcbInfos = new BoundedMap<string, SignedJson<TcbInfo>>(DOCUMENTS_MAX);
+  readonly #qeIdentities = new BoundedMap<string, SignedJson<QeIdentity>>(DOCUMENTS_MAX);
+  readonly #attestationKeys = new BoundedMap<string, KeyObject>(VERIFICATION_CACHE_ENTRIES_MAX);
+  readonly #signed = new BoundedMap<string, true>(VERIFICATION_CACHE_ENTRIES_MAX);
+
+  /** {@link decodePemChain}. */
+  chain(pem: Uint8Array): Result<readonly Uint8Array[], string> {
+    return remembered(this.#chains, pem, decodePemChain);
+  }
+
+  /** {@link parseTcbInfo}. */
+  tcbInfo(document: Uint8Array): Result<SignedJson<TcbInfo>, string> {
+    return remembered(this.#tcbInfos, document, parseTcbInfo);
+  }
+
+  /** {@link parseQeIdentity}. */
+  qeIdentity(document: Uint8Array): Result<SignedJson<QeIdentity>, string> {
+    return remembered(this.#qeIdentities, document, parseQeIdentity);
+  }
+
+  /** The key made for `name` before, or the one that `make` makes now; `undefined` is not remembered. */
+  attestationKey(name: string, make: () => KeyObject | undefined): KeyObject | undefined {
+    const known = this.#attestationKeys.get(name);
+    if (known !== undefined) return known;
+    const made = make();
+    if (made !== undefined) this.#attestationKeys.set(name, made);
+    return made;
+  }
+
+  /**
+   * True if `step` was found good before, or `verify` finds so now.
+   *
+   * @param step names signed bytes, signature and key by hash.
+   */
+  async isGood(step: string, verify: () => Promise<boolean>): Promise<boolean> {
+    if (this.#signed.get(step) !== undefined) return true;
+    const good = await verify();
+    if (good) this.#signed.set(step, true);
+    return good;
+  }
+}
+
+function remembered<T>(
+  known: BoundedMap<string, T>,
+  bytes: Uint8Array,
+  parse: (bytes: Uint8Array) => Result<T, string>,
+): Result<T, string> {
+  const name = sha256(bytes);
+  const value = known.get(name);
+  if (value !== undefined) return { ok: true, value };
+  const parsed = parse(bytes);
+  if (parsed.ok) known.set(name, parsed.value);
+  return parsed;
+}
