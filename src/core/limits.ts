@@ -102,10 +102,6 @@ export const COLLATERAL_JSON_BYTES_MAX = 128 * 1024;
 export const QUOTE_BYTES_MAX = 32 * 1024;
 /** A host's certificate table: configfs-tsm gives at most 16 KiB for SNP. */
 export const CERTIFICATE_TABLE_BYTES_MAX = 32 * 1024;
-/** Certificates in one PEM chain: leaf, two authorities, and one to spare. */
-export const CERTIFICATE_CHAIN_MAX = 4;
-/** Text of one PEM chain: Intel's have 4 KiB, AMD's 5 KiB. */
-export const CERTIFICATE_CHAIN_PEM_BYTES_MAX = 16 * 1024;
 /** Entries read from a host's certificate table: five kinds are known, clouds add one or two of their own. */
 export const CERTIFICATE_TABLE_ENTRIES_MAX = 32;
 /** Certificates and revocation lists considered for one verification; more are ignored with a warning. */
@@ -116,3 +112,57 @@ export const VERIFICATION_CACHE_ENTRIES_MAX = 1_024;
 export const SPIFFE_PATH_MAX = 512;
 /** Records of one lineage that are walked: ten years at one every five minutes; their hashes take 100 MB. */
 export const HISTORY_RECORDS_MAX = 1_000_000;
+/** Wait for one quote unless the caller says otherwise: a busy TDX host takes 30 to 60 seconds. */
+export const QUOTE_TIMEOUT_MS = 60_000;
+/** Requests for quotes that may wait or run: beyond that their deadlines pass anyway. */
+export const QUOTES_WAITING_MAX = 64;
+/** One side's proof in an attested session: evidence at its largest, and an instance's keys. */
+export const PROOF_FRAME_BYTES_MAX = QUOTE_BYTES_MAX + CERTIFICATE_TABLE_BYTES_MAX + 2 * 1024;
+/** The server's verdict: its proof or an error. */
+export const VERDICT_FRAME_BYTES_MAX = PROOF_FRAME_BYTES_MAX + ERROR_DETAIL_BYTES_MAX;
+/** From accepting a connection to its first HTTP/2 byte, quotes included: slow quote devices take a few seconds. */
+export const SESSION_HANDSHAKE_MS = 15_000;
+/** The TLS part of it: two round trips of one slow link. */
+export const TLS_HANDSHAKE_MS = 5_000;
+/** How long a refused peer may take to read why, before its connection is cut. */
+export const REFUSAL_LINGER_MS = 1_000;
+/** Handshakes in progress on one port: bounds memory and quotes in the making, and leaves slow strangers few places. */
+export const HANDSHAKES_MAX = 128;
+/** Handshakes and plain connections of one address (IPv6: one /64), so that one host can't take all places. */
+export const STRANGERS_PER_ADDRESS_MAX = 64;
+/**
+ * Handshakes started in a second on one port. Each costs the event loop one to two milliseconds, so a flood takes at
+ * most about a third of it; more than this are delayed.
+ */
+export const HANDSHAKES_PER_SECOND_MAX = 200;
+/** Handshakes that may start at once after a quiet time: together they hold the event loop for about 10 ms. */
+export const HANDSHAKE_BURST_MAX = 8;
+/** Open connections on one port: at 80 KiB each they stay below 160 MiB. */
+export const CONNECTIONS_MAX = 2_000;
+/** Plain TLS connections among them: their other side proved nothing. */
+export const PLAIN_CONNECTIONS_MAX = 256;
+/** Calls at once on one connection. */
+export const CONNECTION_CALLS_MAX = 32;
+/** Calls at once on a port that takes plain TLS: with the largest message each they stay below 256 MiB. */
+export const STRANGERS_CALLS_MAX = 64;
+/** Header list of one call: cookies and tokens have no place here. */
+export const HEADER_LIST_BYTES_MAX = 16 * 1024;
+/** Age at which a connection is asked to end, so that nobody lives on old evidence. */
+export const CONNECTION_AGE_MS = 1_800_000;
+/** Time that running calls of such a connection have left. */
+export const CONNECTION_AGE_GRACE_MS = 30_000;
+/** Silence after which the other side of a connection is asked for a sign of life. */
+export const KEEPALIVE_MS = 30_000;
+/** Time to answer it. */
+export const KEEPALIVE_TIMEOUT_MS = 10_000;
+/** First and longest pause between attempts of a client to connect again. */
+export const RECONNECT_BACKOFF_MS = 200;
+export const RECONNECT_BACKOFF_MAX_MS = 10_000;
+/** One certificate, revocation list or document of collateral; Intel's longest list has 7 KiB in 2026. */
+export const COLLATERAL_ITEM_BYTES_MAX = 512 * 1024;
+/** One file of collateral for machines without a network. */
+export const COLLATERAL_FILE_BYTES_MAX = 4 * 1024 * 1024;
+/** The file of a simulated vendor: three certificates and a key. */
+export const DEVELOPMENT_VENDOR_BYTES_MAX = 64 * 1024;
+/** A coordinator's name: one DNS label (RFC 1035). */
+export const INSTANCE_NAME_CHARACTERS_MAX = 63;

@@ -1,0 +1,22 @@
+/** Evidence: appraising and issuing it. See the folder's README. */
+export { type Appraisal, type AppraisalContext, Appraiser } from "./appraiser.ts";
+export type { Claims, CommonClaims, SnpClaims } from "./claims.ts";
+export { DevelopmentQuoter } from "./dev/development-quoter.ts";
+export {
+  type DevelopmentVendor,
+  type SimulatedGuest,
+  createDevelopmentVendor,
+  loadDevelopmentVendor,
+} from "./dev/development-vendor.ts";
+export type { Evidence } from "./evidence.ts";
+export { FAILURE_MEANINGS, type Failure, type FailureCode } from "./failure.ts";
+export {
+  type AppraisalPolicy,
+  type AppraisedPolicy,
+  type PolicyRole,
+  appraisalPolicy,
+} from "./policy/appraisal-policy.ts";
+export { appraiseClaims } from "./policy/appraise-claims.ts";
+export type { PlatformDescription, QuoteOptions, Quoter } from "./quoter.ts";
+export { type AppraisedIdentity, type SetMismatch, type Verdict, allFailures } from "./verdict.ts";
+export { type Collateral, NO_COLLATERAL, type VerifiedEvidence } from "./verification.ts";
