@@ -58,13 +58,22 @@ export async function openFolder(root: string): Promise<StoreFolder> {
     await makeOrCheckRoot(root);
     if (!(await hasMarker(root))) await fill(folder);
     await checkParts(folder);
+    // Whoever made the marker may have died before this.
+    await syncFolder(root);
     await removeLeftovers(folder.temporary);
   });
   return folder;
 }
 
 async function makeOrCheckRoot(root: string): Promise<void> {
-  if (await makeFolder(root)) await syncFolder(path.dirname(root));
+  const isNew = await makeFolder(root);
+  try {
+    // Also for an existing one: the process that made it may have died before this.
+    await syncFolder(path.dirname(root));
+  } catch (error) {
+    // A parent that its owner lets nobody list was not made by a coordinator.
+    if (isNew || errnoOf(error) !== "EACCES") throw error;
+  }
   const stats = await stat(root);
   if (!stats.isDirectory())
     throw new QuorateError("store-foreign", `this is not a folder: ${root}`, {
@@ -105,6 +114,7 @@ async function hasMarker(root: string): Promise<boolean> {
 async function fill(folder: StoreFolder): Promise<void> {
   await assertFillable(folder);
   for (const part of PARTS) await makeFolder(folder[part]);
+  await syncFolder(folder.root);
   const temporary = await writeTemporary(folder.temporary, FORMAT);
   try {
     // Should another process have been faster, its marker is the same.
@@ -112,7 +122,6 @@ async function fill(folder: StoreFolder): Promise<void> {
   } finally {
     await removeTemporary(temporary);
   }
-  await syncFolder(folder.root);
 }
 
 async function assertFillable(folder: StoreFolder): Promise<void> {
