@@ -28,6 +28,7 @@ export function requestProposal(
     return { kind: "pending" };
   }
   if (state.retiring) return refused("retiring");
+  if (state.removed) return refused("not-a-member");
   if (leader === undefined) return refused("no-leader");
   state.proposals.add(id, undefined, state.ticks);
   state.outbox.send({

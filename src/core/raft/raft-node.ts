@@ -274,6 +274,10 @@ export class RaftNode {
     const state = this.#state;
     const { log, role, settings, halted } = state;
     if (role.kind === "leader" && isRoundDue(state)) beginRound(state, role);
+    const committedEntries = halted
+      ? []
+      : log.unappliedEntries(settings.limits.applyBytesMax, settings.limits.applyEntriesMax);
+    this.#decideProposals(committedEntries);
     const { selfAnswers, ...effects } = state.outbox.take();
     const hard = hardStateOf(state);
     const soft = softStateOf(state);
@@ -287,9 +291,7 @@ export class RaftNode {
         hard.vote !== this.#shownHard.vote,
       entries,
       snapshot: halted ? undefined : log.pendingSnapshot,
-      committedEntries: halted
-        ? []
-        : log.unappliedEntries(settings.limits.applyBytesMax, settings.limits.applyEntriesMax),
+      committedEntries,
       ...effects,
     };
     this.#shownHard = hard;
@@ -323,16 +325,21 @@ export class RaftNode {
     return requestProposal(this.#state, id, payload);
   }
 
+  /** The proposals that these entries decide are told with them: the host applies first. */
+  #decideProposals(entries: readonly Entry[]): void {
+    for (const { index, term } of entries) {
+      const result = this.#state.proposals.applied(index, term);
+      if (result !== undefined) this.#state.outbox.proposalDecided(result);
+    }
+  }
+
   #markApplied(entries: readonly Entry[]): void {
-    const state = this.#state;
+    const { log, role } = this.#state;
     const last = entries.at(-1);
     if (last === undefined) return;
-    state.log.markApplied(last.index);
-    for (const entry of entries) {
-      if (state.role.kind === "leader") releaseUncommitted(state.role, entry);
-      const result = state.proposals.applied(entry.index, entry.term);
-      if (result !== undefined) state.outbox.proposalDecided(result);
-    }
+    log.markApplied(last.index);
+    if (role.kind !== "leader") return;
+    for (const entry of entries) releaseUncommitted(role, entry);
   }
 
   /** A promise to oneself is kept now; one of an earlier term is void. */
