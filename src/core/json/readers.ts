@@ -102,6 +102,39 @@ export function list<T>(item: Reader<T>, bounds: Bounds): Reader<readonly T[]> {
   };
 }
 
+/** What must not occur twice in a list: the item itself, or one of its fields. */
+export interface Identity<T> {
+  /** Equal for items that count as the same. */
+  readonly of: (item: T) => string;
+  /** The field that a fault points at, if not the item. */
+  readonly field?: string;
+}
+
+/** A {@link list} in which no identity occurs twice; the later of two gets the fault and stays in the list. */
+export function distinctList<T>(
+  item: Reader<T>,
+  bounds: Bounds,
+  identities: readonly Identity<T>[],
+): Reader<readonly T[]> {
+  return (value, path, faults) => {
+    const firstPaths = identities.map(() => new Map<string, string>());
+    const distinctItem: Reader<T> = (each, itemsPath, sink) => {
+      const read = item(each, itemsPath, sink);
+      if (read === undefined) return undefined;
+      for (const [index, identity] of identities.entries()) {
+        const seen = firstPaths[index];
+        const { field } = identity;
+        const here = field === undefined ? itemsPath : memberPath(itemsPath, field);
+        const first = seen?.get(identity.of(read));
+        if (first === undefined) seen?.set(identity.of(read), here);
+        else sink.add(here, `repeats ${first}`);
+      }
+      return read;
+    };
+    return list(distinctItem, bounds)(value, path, faults);
+  };
+}
+
 /** An object used as a map; members whose key or value could not be read are left out. */
 export function mapOf<K extends string, T>(
   key: Reader<K>,
