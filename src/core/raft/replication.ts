@@ -49,7 +49,11 @@ function trySend(
   const windowFull = progress.state === "replicate" && progress.inflights.full;
   const entries = windowFull
     ? []
-    : log.entriesFrom(progress.next, state.settings.limits.appendBytesMax);
+    : log.entriesFrom(
+        progress.next,
+        state.settings.limits.appendBytesMax,
+        entriesDue(state, to, progress),
+      );
   if (entries.length === 0 && when === "if-entries") return false;
   state.outbox.send({
     type: "append",
@@ -66,6 +70,13 @@ function trySend(
   for (const entry of entries) bytes += entryBytes(entry);
   progress.sent(entries.length, bytes, log.commit);
   return true;
+}
+
+/** A removed member is sent the log up to its removal: what comes after is none of its business. */
+function entriesDue(state: RaftState, to: NodeId, progress: Progress): number {
+  const departure = state.departures.get(to);
+  if (departure === undefined) return Number.MAX_SAFE_INTEGER;
+  return Math.max(0, departure.index - progress.next + 1);
 }
 
 function sendSnapshot(state: RaftState, to: NodeId, progress: Progress): boolean {
