@@ -13,6 +13,7 @@ import type { AppraisalPolicy } from "./policy/appraisal-policy.ts";
 import { appraiseClaims } from "./policy/appraise-claims.ts";
 import { REPORT_DATA_BYTES } from "./report-data.ts";
 import { verifySnp } from "./snp/verify-snp.ts";
+import { verifyTdx } from "./tdx/verify-tdx.ts";
 import type { Verdict } from "./verdict.ts";
 import type { Collateral, VerifiedEvidence, Verifier } from "./verification.ts";
 
@@ -98,7 +99,10 @@ export class Appraiser {
   }
 }
 
-const VERIFIERS: ReadonlyMap<Platform, Verifier> = new Map([["snp", verifySnp]]);
+const VERIFIERS: ReadonlyMap<Platform, Verifier> = new Map([
+  ["snp", verifySnp],
+  ["tdx", verifyTdx],
+]);
 
 function unsupported(platform: string): VerifiedEvidence {
   const supported = [...VERIFIERS.keys()].join(" or ");

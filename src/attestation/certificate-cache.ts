@@ -16,6 +16,7 @@ import { type RevocationListView, parseRevocationList } from "../crypto/revocati
 import { verifySignature } from "../crypto/signature.ts";
 import { type CertificateView, parseCertificate, publicKeyOf } from "../crypto/x509-view.ts";
 import { BoundedMap } from "./bounded-map.ts";
+import { TdxCache } from "./tdx/tdx-cache.ts";
 
 /** A readable certificate. Owns its memory. */
 export interface KnownCertificate extends CertificateView {
@@ -35,6 +36,8 @@ export interface KnownRevocationList extends RevocationListView {
 
 /** See the file's comment. Bounded; one per process suffices. */
 export class CertificateCache {
+  /** What TDX verifications share beside certificates. */
+  readonly tdx = new TdxCache();
   readonly #certificates = new BoundedMap<Sha256, KnownCertificate>(VERIFICATION_CACHE_ENTRIES_MAX);
   readonly #lists = new BoundedMap<Sha256, KnownRevocationList>(REVOCATION_LISTS_MAX);
   readonly #signed = new BoundedMap<string, true>(VERIFICATION_CACHE_ENTRIES_MAX);

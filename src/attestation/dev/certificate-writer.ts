@@ -1,4 +1,4 @@
-/** Writes certificates in the form of AMD's: version 3, RSA-PSS with SHA-384, any extensions. */
+/** Writes certificates as the vendors do: version 3, any extensions, RSA-PSS with SHA-384 (AMD) or ECDSA (Intel). */
 import { type KeyObject, constants, sign } from "node:crypto";
 import { promisify } from "node:util";
 import {
@@ -38,11 +38,24 @@ export interface CertificateContent {
 
 const signInPool = promisify(sign);
 
-/** Signs a `TBSCertificate` or `TBSCertList` with RSA-PSS and SHA-384, and puts the three parts together. */
+/** Signs a `TBSCertificate` or `TBSCertList` in the way of the key's type, and puts the three parts together. */
 export async function signStructure(tbs: Uint8Array, issuerKey: KeyObject): Promise<Uint8Array> {
   const padding = constants.RSA_PKCS1_PSS_PADDING;
-  const signature = await signInPool("sha384", tbs, { key: issuerKey, padding, saltLength: 48 });
-  return derSequence(tbs, pssAlgorithm(), derBitString(signature));
+  const signature =
+    issuerKey.asymmetricKeyType === "ec"
+      ? await signInPool(isP256(issuerKey) ? "sha256" : "sha384", tbs, issuerKey)
+      : await signInPool("sha384", tbs, { key: issuerKey, padding, saltLength: 48 });
+  return derSequence(tbs, signatureAlgorithm(issuerKey), derBitString(signature));
+}
+
+/** What {@link signStructure} signs with: ECDSA with the hash of the curve's size, RSA-PSS with SHA-384. */
+export function signatureAlgorithm(issuerKey: KeyObject): Uint8Array {
+  if (issuerKey.asymmetricKeyType !== "ec") return pssAlgorithm();
+  return derSequence(derOid(isP256(issuerKey) ? "1.2.840.10045.4.3.2" : "1.2.840.10045.4.3.3"));
+}
+
+function isP256(key: KeyObject): boolean {
+  return key.asymmetricKeyDetails?.namedCurve === "prime256v1";
 }
 
 /** Writes and signs a certificate. */
@@ -53,7 +66,7 @@ export function writeCertificate(
   const tbs = derSequence(
     derElement(contextTag(0), derInteger(2)),
     derUnsigned(content.serial),
-    pssAlgorithm(),
+    signatureAlgorithm(issuerKey),
     content.issuer,
     derSequence(derTime(content.notBefore), derTime(content.notAfter)),
     content.subject,

@@ -9,6 +9,7 @@ import type { SetMismatch, Verdict } from "../verdict.ts";
 import type { VerifiedEvidence } from "../verification.ts";
 import type { AppraisalPolicy, AppraisedPolicy, PolicyRole } from "./appraisal-policy.ts";
 import { snpSetFailures } from "./snp-set.ts";
+import { tdxSetFailures } from "../tdx/tdx-set.ts";
 
 /**
  * The verdict on verified evidence under a policy. Failures of the verification become failures of the verdict, and
@@ -83,6 +84,9 @@ function setFailures(claims: Claims, set: ReferenceValues, role: PolicyRole): re
   const failures = rootFailures(claims, set);
   if (claims.platform === "snp" && set.platform === "snp") {
     failures.push(...snpSetFailures(claims, set, role));
+  }
+  if (claims.platform === "tdx" && set.platform === "tdx") {
+    failures.push(...tdxSetFailures(claims, set, role));
   }
   return failures;
 }

@@ -13,7 +13,9 @@ if (!VECTORS_PRESENT) console.warn(`skipped: no real vectors in ${FOLDER.pathnam
 export function vector(path: string): Uint8Array {
   const bytes = readFileSync(new URL(path, FOLDER));
   const isHex = path.endsWith(".hex") || path.endsWith("hex.txt");
-  return isHex ? Buffer.from(bytes.toString("ascii").trim(), "hex") : new Uint8Array(bytes);
+  return isHex
+    ? Buffer.from(bytes.toString("ascii").trim().replace(/^0x/, ""), "hex")
+    : new Uint8Array(bytes);
 }
 
 export function vectorCollateral(path: string): Collateral {
