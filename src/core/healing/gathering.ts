@@ -67,7 +67,10 @@ export function yieldToLiveGroup(turn: Turn, phase: Gathering | Voted, claim: Cl
 export function decide(turn: Turn, phase: Gathering): void {
   const { record } = phase.base;
   const all = phase.heard.length === record.names.length;
-  if (!all && !phase.due) return;
+  if (!all && !phase.due) {
+    if (turn.options.failoverTicks === 0) declare(turn, "missing-peers");
+    return;
+  }
   const candidate = greatestSelectable(phase.heard, record);
   const obstacle = obstacleTo(turn, phase, candidate);
   if (candidate === undefined || obstacle !== undefined) {
@@ -147,7 +150,7 @@ function obstacleTo(
   const { names, policy } = base.record;
   if (!names.includes(turn.options.name)) return "not-named";
   if (policy === "off") return "policy-off";
-  if (heard.length < majorityOf(names.length)) return "too-few-peers";
+  if (heard.length < majorityOf(names.length)) return "missing-peers";
   return candidate === undefined ? "no-selectable-claim" : undefined;
 }
 

@@ -1,7 +1,7 @@
 /** Reads of the store's head: the one that every attempt begins with, and checks of what peers say about it. */
 import { claimMessage, decide } from "./gathering.ts";
 import { provesLiveGroup } from "./claim.ts";
-import { becomeGathering, becomeJoining, follow } from "./phases.ts";
+import { becomeGathering, becomeJoining, becomeReading, follow } from "./phases.ts";
 import type { HeadObservation } from "./record.ts";
 import { chooseBase, isNewer } from "./record.ts";
 import type { Phase, Waiting } from "./state.ts";
@@ -49,9 +49,17 @@ export function check(turn: Turn): void {
   update(turn, { check: readHead(turn) });
 }
 
-/** The answer to {@link check}: a higher epoch is followed; anything else leaves all as it was. */
+/**
+ * The answer to {@link check}. A higher epoch is followed; one that doesn't descend from what this process knows is a
+ * FORK, in which it takes no further part until its own head read says otherwise; anything else leaves all as it was.
+ */
 export function onChecked(turn: Turn, observation: HeadObservation): void {
   update(turn, { check: undefined });
+  if (observation.kind === "fork") {
+    declare(turn, "fork");
+    becomeReading(turn, turn.state.attempt + 1);
+    return;
+  }
   if (observation.kind !== "verified" || observation.relation !== "ahead") return;
   const { record } = observation;
   const { known } = turn.state;

@@ -50,7 +50,7 @@ export type Waiting =
   | "store-unavailable"
   | "store-damaged"
   | "fork"
-  | "too-few-peers"
+  | "missing-peers"
   | "no-selectable-claim"
   | "policy-off"
   | "not-named";
