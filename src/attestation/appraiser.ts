@@ -14,6 +14,7 @@ import { appraiseClaims } from "./policy/appraise-claims.ts";
 import { REPORT_DATA_BYTES } from "./report-data.ts";
 import { verifySnp } from "./snp/verify-snp.ts";
 import { verifyTdx } from "./tdx/verify-tdx.ts";
+import { verifyTdx } from "./tdx/verify-tdx.ts";
 import type { Verdict } from "./verdict.ts";
 import type { Collateral, VerifiedEvidence, Verifier } from "./verification.ts";
 
@@ -68,8 +69,7 @@ export class Appraiser {
       readonly developmentRoots: ReadonlySet<Sha256>;
     },
   ): Promise<VerifiedEvidence> {
-    const verifier = VERIFIERS.get(evidence.platform);
-    if (verifier === undefined) return unsupported(evidence.platform);
+    const verifier = VERIFIERS[evidence.platform];
     const key = this.#cacheKey(evidence, context.collateral, context.developmentRoots);
     const known = this.#genuine.get(key);
     if (known !== undefined && isWithin(context.now, known)) return known;
@@ -103,16 +103,6 @@ const VERIFIERS: ReadonlyMap<Platform, Verifier> = new Map([
   ["snp", verifySnp],
   ["tdx", verifyTdx],
 ]);
-
-function unsupported(platform: string): VerifiedEvidence {
-  const supported = [...VERIFIERS.keys()].join(" or ");
-  return {
-    claims: undefined,
-    failures: [failure("platform-unsupported", supported, platform)],
-    warnings: [],
-    validity: { notBefore: 0, notAfter: 0 },
-  };
-}
 
 function isWithin(now: number, { validity }: VerifiedEvidence): boolean {
   return now >= validity.notBefore && now <= validity.notAfter;

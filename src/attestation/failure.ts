@@ -9,7 +9,6 @@ import { TDX_FAILURE_MEANINGS } from "./tdx/failure-meanings.ts";
 export const FAILURE_MEANINGS = {
   // Any platform.
   "evidence-too-large": "The evidence is larger than any real one",
-  "platform-unsupported": "No verifier for this platform",
   "report-data-mismatch": "The evidence is not bound to this session or key",
   "evidence-expired": "A certificate or list that the evidence rests on is not valid at this time",
   "policy-unknown": "The manifest has no policy of this hash",
@@ -42,6 +41,7 @@ export const FAILURE_MEANINGS = {
   "snp-signature": "The report is not signed by its endorsement key",
   "snp-product-unknown": "The processor is none of Milan, Genoa and Turin",
   "snp-product-mismatch": "The chain belongs to another product line than the processor",
+  "snp-certificate-extension": "A certificate has a critical extension that is not understood",
   "snp-extension": "One of AMD's extensions of the certificate is missing or malformed",
   "snp-certificate-tcb": "The reported TCB is not the certificate's",
   "snp-tcb-reported": "The reported TCB is above the current one",

@@ -1,6 +1,7 @@
 /** Evidence: appraising and issuing it. See the folder's README. */
 export { type Appraisal, type AppraisalContext, Appraiser } from "./appraiser.ts";
-export type { Claims, CommonClaims, SnpClaims } from "./claims.ts";
+export type { Claims, CommonClaims, SnpClaims, TdxClaims } from "./claims.ts";
+export { developmentMeasurement } from "./dev/development-measurement.ts";
 export { DevelopmentQuoter } from "./dev/development-quoter.ts";
 export {
   type DevelopmentVendor,
@@ -8,6 +9,7 @@ export {
   createDevelopmentVendor,
   loadDevelopmentVendor,
 } from "./dev/development-vendor.ts";
+export { SIMULATED_TCB } from "./dev/simulated-chain.ts";
 export type { Evidence } from "./evidence.ts";
 export { FAILURE_MEANINGS, type Failure, type FailureCode } from "./failure.ts";
 export {

@@ -2,13 +2,15 @@
  * The second half of appraisal: does genuine evidence match the manifest? Pure and cheap, because it is repeated
  * before every issuance when the manifest has changed since.
  */
+import { assert } from "../../core/assert.ts";
 import type { ReferenceValues } from "../../core/manifest/reference-values.ts";
 import type { Claims } from "../claims.ts";
 import { type Failure, failure } from "../failure.ts";
+import { snpSetFailures } from "../snp/snp-set.ts";
+import { tdxSetFailures } from "../tdx/tdx-set.ts";
 import type { SetMismatch, Verdict } from "../verdict.ts";
 import type { VerifiedEvidence } from "../verification.ts";
 import type { AppraisalPolicy, AppraisedPolicy, PolicyRole } from "./appraisal-policy.ts";
-import { snpSetFailures } from "./snp-set.ts";
 import { tdxSetFailures } from "../tdx/tdx-set.ts";
 
 /**

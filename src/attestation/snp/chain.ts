@@ -1,10 +1,12 @@
 /** The chain of an SNP report: VCEK or VLEK, its intermediate (ASK or ASVK), and AMD's root (ARK). */
+import type { KeyObject } from "node:crypto";
 import { equalBytes } from "../../core/bytes.ts";
 import {
   SNP_PRODUCT_LINES,
   type SnpProductLine,
   type SnpSigningKey,
 } from "../../core/manifest/snp-reference-values.ts";
+import { EXTENSION } from "../../crypto/x509-view.ts";
 import type { CertificateCache, KnownCertificate } from "../certificate-cache.ts";
 import { type Failure, failure } from "../failure.ts";
 import type { CandidateCertificate, Candidates } from "./candidates.ts";
@@ -81,6 +83,11 @@ export async function chainFailures(
   return failures;
 }
 
+/** True for a P-384 key, the only kind that signs reports. */
+export function isEndorsementKey(key: KeyObject | undefined): boolean {
+  return key?.asymmetricKeyDetails?.namedCurve === "secp384r1";
+}
+
 /** Signature candidates tried for one certificate: more serve only to waste time. */
 const ISSUERS_TRIED_MAX = 4;
 
@@ -118,11 +125,16 @@ function nameFailures(
 }
 
 function commonFailures(name: string, certificate: KnownCertificate, now: number): Failure[] {
-  const { notBefore, notAfter, signatureAlgorithm } = certificate;
+  const { notBefore, notAfter, signatureAlgorithm, extensions } = certificate;
   const failures: Failure[] = [];
   if (signatureAlgorithm !== "rsa-pss-sha384") {
     const expected = "RSA-PSS with SHA-384";
     failures.push(failure("certificate-algorithm", expected, signatureAlgorithm, name));
+  }
+  for (const { oid, critical } of extensions.values()) {
+    if (critical && !UNDERSTOOD_CRITICAL.has(oid)) {
+      failures.push(failure("snp-certificate-extension", "none", oid, name));
+    }
   }
   if (now < notBefore) {
     failures.push(failure("certificate-not-yet-valid", isoTime(notBefore), isoTime(now), name));
@@ -133,11 +145,13 @@ function commonFailures(name: string, certificate: KnownCertificate, now: number
   return failures;
 }
 
+/** The extensions whose meaning the checks of this file cover (RFC 5280, 4.2). */
+const UNDERSTOOD_CRITICAL = new Set<string>([EXTENSION.basicConstraints, EXTENSION.keyUsage]);
+
 function leafKeyFailures(name: string, leaf: KnownCertificate): Failure[] {
+  if (isEndorsementKey(leaf.publicKey)) return [];
   const key = leaf.publicKey;
-  const curve = key?.asymmetricKeyDetails?.namedCurve;
-  if (curve === "secp384r1") return [];
-  const found = curve ?? key?.asymmetricKeyType ?? "unreadable";
+  const found = key?.asymmetricKeyDetails?.namedCurve ?? key?.asymmetricKeyType ?? "unreadable";
   return [failure("certificate-key", "P-384", found, name)];
 }
 

@@ -28,7 +28,7 @@ import {
   readAmdExtensions,
 } from "./amd-extensions.ts";
 import { type Candidates, readCandidates } from "./candidates.ts";
-import { chainFailures, findChain } from "./chain.ts";
+import { chainFailures, findChain, isEndorsementKey } from "./chain.ts";
 import { GUEST_POLICY_BIT, GUEST_POLICY_FIRST_UNKNOWN_BIT } from "./guest-policy.ts";
 import { type ParsedSnpReport, type SnpReport, parseSnpReport, snpProductLine } from "./report.ts";
 import { checkRevocation } from "./revocation.ts";
@@ -191,7 +191,8 @@ async function signatureFailures(
   { signedBytes, signature }: ParsedSnpReport,
   leaf: KnownCertificate | undefined,
 ): Promise<Failure[]> {
-  if (leaf?.publicKey === undefined) return [];
+  // Another kind of key is a failure of the chain already.
+  if (leaf?.publicKey === undefined || !isEndorsementKey(leaf.publicKey)) return [];
   const good = await verifySignature(
     "ecdsa-sha384",
     leaf.publicKey,

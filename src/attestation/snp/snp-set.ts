@@ -6,10 +6,10 @@ import {
 } from "../../core/manifest/snp-reference-values.ts";
 import type { SnpClaims } from "../claims.ts";
 import { type Failure, type FailureCode, failure } from "../failure.ts";
-import { GUEST_POLICY_BIT } from "../snp/guest-policy.ts";
-import type { SnpReport } from "../snp/report.ts";
-import { TCB_COMPONENTS, snpTcb } from "../snp/tcb.ts";
-import type { PolicyRole } from "./appraisal-policy.ts";
+import { GUEST_POLICY_BIT } from "./guest-policy.ts";
+import type { SnpReport } from "./report.ts";
+import { TCB_COMPONENTS, snpTcb } from "./tcb.ts";
+import type { PolicyRole } from "../policy/appraisal-policy.ts";
 
 /** Everything in which `claims` differ from `set`. */
 export function snpSetFailures(
