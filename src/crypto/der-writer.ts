@@ -8,10 +8,8 @@ import { DER_TAG } from "./der.ts";
 
 /** One element: identifier octet, shortest length, the contents in order. */
 export function derElement(tag: number, ...contents: readonly Uint8Array[]): Uint8Array {
-  let length = 0;
-  for (const content of contents) length += content.length;
-  const header = derHeader(tag, length);
-  return concat(header, ...contents);
+  const length = contents.reduce((sum, content) => sum + content.length, 0);
+  return concat(derHeader(tag, length), ...contents);
 }
 
 /** A SEQUENCE of encoded elements. */
@@ -92,7 +90,8 @@ export function derTime(millis: number): Uint8Array {
 
 function derHeader(tag: number, length: number): Uint8Array {
   if (length < 0x80) return Uint8Array.of(tag, length);
-  const octets: number[] = [];
-  for (let left = length; left > 0; left = Math.floor(left / 256)) octets.unshift(left % 256);
-  return Uint8Array.of(tag, 0x80 | octets.length, ...octets);
+  if (length < 0x100) return Uint8Array.of(tag, 0x81, length);
+  if (length < 0x1_0000) return Uint8Array.of(tag, 0x82, length >> 8, length & 0xff);
+  assert(length < 0x100_0000, "a DER element stays below 16 MiB");
+  return Uint8Array.of(tag, 0x83, length >> 16, (length >> 8) & 0xff, length & 0xff);
 }

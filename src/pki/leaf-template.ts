@@ -3,7 +3,7 @@
  * left per leaf is a handful of copies.
  */
 import type { Generation, Sha256 } from "../core/brand.ts";
-import { fromHex } from "../core/bytes.ts";
+import { concat, fromHex } from "../core/bytes.ts";
 import { assert } from "../core/assert.ts";
 import { contextTag } from "../crypto/der.ts";
 import {
@@ -54,41 +54,53 @@ const IMPLICIT_KEY_IDENTIFIER = 0x80;
 /** BIT STRING with bit 0 (digitalSignature) alone: one octet, seven unused bits. */
 const DIGITAL_SIGNATURE = derElement(0x03, Uint8Array.of(7, 0x80));
 
-const SAME_FOR_ALL = [
-  criticalExtension(OID.basicConstraints, derSequence()),
-  criticalExtension(OID.keyUsage, DIGITAL_SIGNATURE),
-  extension(OID.extendedKeyUsage, derSequence(derOid(OID.serverAuth), derOid(OID.clientAuth))),
-];
+const HEAD = {
+  subjectAltName: head(OID.subjectAltName, derTrue()),
+  subjectKeyIdentifier: head(OID.subjectKeyIdentifier),
+  evidenceDigest: head(OID.evidenceDigest),
+};
+
+/** Basic constraints (not a CA), key usage, extended key usage. */
+const SAME_FOR_ALL = concat(
+  extension(head(OID.basicConstraints, derTrue()), derSequence()),
+  extension(head(OID.keyUsage, derTrue()), DIGITAL_SIGNATURE),
+  extension(
+    head(OID.extendedKeyUsage),
+    derSequence(derOid(OID.serverAuth), derOid(OID.clientAuth)),
+  ),
+);
 
 /** A mesh CA's template. */
 export class LeafTemplate {
   readonly #trustDomain: string;
   readonly #name: Uint8Array;
-  readonly #authorityKeyIdentifier: Uint8Array;
-  readonly #generation: Uint8Array;
+  /** Authority key identifier and generation, which follow the leaf's own. */
+  readonly #ofIssuer: Uint8Array;
+  /** Names by the manifest's policy object, which lives as long as its record. */
+  readonly #names = new WeakMap<LeafIdentity, Uint8Array>();
 
   constructor(issuer: LeafIssuer) {
     this.#trustDomain = issuer.trustDomain;
     this.#name = issuer.name;
-    this.#authorityKeyIdentifier = extension(
-      OID.authorityKeyIdentifier,
-      derSequence(derElement(IMPLICIT_KEY_IDENTIFIER, issuer.keyIdentifier)),
+    this.#ofIssuer = concat(
+      extension(
+        head(OID.authorityKeyIdentifier),
+        derSequence(derElement(IMPLICIT_KEY_IDENTIFIER, issuer.keyIdentifier)),
+      ),
+      extension(head(OID.generation), derInteger(issuer.generation)),
     );
-    this.#generation = extension(OID.generation, derInteger(issuer.generation));
   }
 
   /** TBSCertificate in DER. The subject is empty, so the SubjectAltName is critical. */
   toBeSigned(leaf: LeafFields): Uint8Array {
     const digest = fromHex(leaf.evidenceDigest);
     assert(digest?.length === 32, "an evidence digest is a SHA-256");
-    const names = subjectAltName(this.#trustDomain, leaf.identity);
     const extensions = derSequence(
-      ...SAME_FOR_ALL,
-      criticalExtension(OID.subjectAltName, names),
-      extension(OID.subjectKeyIdentifier, derOctetString(keyIdentifier(leaf.publicKey.point))),
-      this.#authorityKeyIdentifier,
-      this.#generation,
-      extension(OID.evidenceDigest, derOctetString(digest)),
+      SAME_FOR_ALL,
+      this.#namesOf(leaf.identity),
+      extension(HEAD.subjectKeyIdentifier, derOctetString(keyIdentifier(leaf.publicKey.point))),
+      this.#ofIssuer,
+      extension(HEAD.evidenceDigest, derOctetString(digest)),
     );
     return derSequence(
       VERSION_3,
@@ -101,6 +113,14 @@ export class LeafTemplate {
       derElement(contextTag(3), extensions),
     );
   }
+
+  #namesOf(identity: LeafIdentity): Uint8Array {
+    const known = this.#names.get(identity);
+    if (known !== undefined) return known;
+    const names = extension(HEAD.subjectAltName, subjectAltName(this.#trustDomain, identity));
+    this.#names.set(identity, names);
+    return names;
+  }
 }
 
 /** The certificate: what was signed, how, and the signature (DER `ECDSA-Sig-Value`). */
@@ -108,10 +128,11 @@ export function assembleCertificate(toBeSigned: Uint8Array, signature: Uint8Arra
   return derSequence(toBeSigned, LEAF_SIGNATURE_ALGORITHM, derBitString(signature));
 }
 
-function extension(oid: string, value: Uint8Array): Uint8Array {
-  return derSequence(derOid(oid), derOctetString(value));
+/** The part of an extension before its value. Object ids are the dearest to encode, so this is done once. */
+function head(oid: string, ...flags: readonly Uint8Array[]): Uint8Array {
+  return concat(derOid(oid), ...flags);
 }
 
-function criticalExtension(oid: string, value: Uint8Array): Uint8Array {
-  return derSequence(derOid(oid), derTrue(), derOctetString(value));
+function extension(before: Uint8Array, value: Uint8Array): Uint8Array {
+  return derSequence(before, derOctetString(value));
 }
