@@ -164,5 +164,11 @@ export const COLLATERAL_ITEM_BYTES_MAX = 512 * 1024;
 export const COLLATERAL_FILE_BYTES_MAX = 4 * 1024 * 1024;
 /** The file of a simulated vendor: three certificates and a key. */
 export const DEVELOPMENT_VENDOR_BYTES_MAX = 64 * 1024;
-/** A coordinator's name: one DNS label (RFC 1035). */
-export const INSTANCE_NAME_CHARACTERS_MAX = 63;
+/** Longest wait for one etcd endpoint before the next one is tried: above an honest answer, far below STORE_TIMEOUT_MS. */
+export const ETCD_ATTEMPT_MS = 1_000;
+/** Pause after every endpoint has failed once, so that an outage is not answered with a storm of calls. */
+export const ETCD_RETRY_PAUSE_MS = 50;
+/** How often a watch of etcd reads the head by itself, because a watch that was cut off in silence shows nothing. */
+export const ETCD_WATCH_POLL_MS = 2_000;
+/** Endpoints of one etcd; its own advice is at most seven members. */
+export const ETCD_ENDPOINTS_MAX = 16;

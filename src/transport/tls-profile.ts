@@ -1,0 +1,91 @@
+/**
+ * The one TLS configuration of the project: TLS 1.3, P-256 certificates, two fast groups, no resumption, no early
+ * data. And what a finished handshake tells.
+ */
+import { constants, type KeyObject } from "node:crypto";
+import type { SecureContextOptions, TLSSocket } from "node:tls";
+import type { SessionRole } from "../attestation/report-data.ts";
+import { equalBytes } from "../core/bytes.ts";
+import { QuorateError } from "../core/errors.ts";
+import { parseEllipticSpki } from "../crypto/elliptic-key.ts";
+import { parseCertificate } from "../crypto/x509-view.ts";
+
+/** ALPN of attested sessions: frames first, then HTTP/2. */
+export const ALPN_ATTESTED = "quorate-attested/1";
+/** ALPN of plain gRPC. */
+export const ALPN_PLAIN = "h2";
+
+/** RFC 8446 exporter label of session bindings. */
+const EXPORTER_LABEL = "EXPORTER-quorate-attest-v1";
+const EXPORTER_BYTES = 32;
+
+/**
+ * Options of every TLS context.
+ *
+ * **Security:** one signature scheme and two groups leave a stranger no expensive algorithm to choose (large RSA,
+ * P-521, finite fields). Without tickets there is no resumption and no early data: each connection has its own
+ * handshake for its proof to be bound to.
+ */
+export const TLS_PROFILE = {
+  minVersion: "TLSv1.3",
+  maxVersion: "TLSv1.3",
+  sigalgs: "ecdsa_secp256r1_sha256",
+  ecdhCurve: "X25519:P-256",
+  secureOptions: constants.SSL_OP_NO_TICKET,
+} as const satisfies SecureContextOptions;
+
+/** What TLS proved to one side of a connection. */
+export interface TlsFacts {
+  readonly peerCertificate: Uint8Array;
+  readonly peerSpki: Uint8Array;
+  readonly peerKey: KeyObject;
+  /** Exporter values for the proofs of either side. */
+  readonly exporters: Readonly<Record<SessionRole, Uint8Array>>;
+}
+
+/**
+ * Reads the facts of a finished handshake. Must run in the very event that reports its end: a socket that the other
+ * side closes can no longer export.
+ *
+ * @param ownSpki this side's key, refused as the peer's.
+ * @throws QuorateError `protocol`, `unauthenticated`
+ */
+export function tlsFacts(socket: TLSSocket, ownSpki: Uint8Array): TlsFacts {
+  if (socket.getProtocol() !== "TLSv1.3") {
+    throw new QuorateError("protocol", "an attested session needs TLS 1.3");
+  }
+  if (socket.alpnProtocol !== ALPN_ATTESTED) {
+    throw new QuorateError("protocol", `the other side does not speak ${ALPN_ATTESTED}`, {
+      hint: "check that the address is the right port of a coordinator",
+    });
+  }
+  if (socket.isSessionReused()) {
+    throw new QuorateError("protocol", "an attested session can't resume an earlier one");
+  }
+  // `getPeerX509Certificate` frees the certificate on clients; this does not.
+  const peerCertificate = socket.getPeerCertificate(false).raw as Buffer | undefined;
+  if (peerCertificate === undefined) {
+    throw new QuorateError("unauthenticated", "the other side showed no TLS certificate", {
+      hint: "attested sessions need mutual TLS; a self-signed certificate is enough",
+    });
+  }
+  const view = parseCertificate(peerCertificate);
+  const key = view.ok ? parseEllipticSpki(view.value.spki) : undefined;
+  if (key?.curve !== "P-256") {
+    throw new QuorateError("protocol", "the other side's TLS certificate is not on P-256");
+  }
+  // A proof reflected to its maker must never count.
+  if (equalBytes(key.spki, ownSpki)) {
+    throw new QuorateError("unauthenticated", "the other side shows this process's own key", {
+      hint: "a coordinator was told to connect to itself; check the addresses of its peers",
+    });
+  }
+  const exporter = (role: SessionRole): Uint8Array =>
+    new Uint8Array(socket.exportKeyingMaterial(EXPORTER_BYTES, EXPORTER_LABEL, Buffer.from(role)));
+  return {
+    peerCertificate: new Uint8Array(peerCertificate),
+    peerSpki: key.spki,
+    peerKey: key.keyObject,
+    exporters: { client: exporter("client"), server: exporter("server") },
+  };
+}
