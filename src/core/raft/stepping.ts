@@ -84,7 +84,6 @@ function handleOtherGroup(state: RaftState, message: Message): StepResult {
 
 /** An old leader or pre-candidate learns the higher term, else a node that returns with it would stay stuck. */
 function answerOlderTerm(state: RaftState, message: Message): void {
-  const { preVote, checkQuorum } = state.settings;
   if (message.type === "pre-vote") {
     state.outbox.sendAfterDurable({
       type: "pre-vote-answer",
@@ -94,10 +93,7 @@ function answerOlderTerm(state: RaftState, message: Message): void {
       term: state.term,
       granted: false,
     });
-  } else if (
-    (message.type === "append" || message.type === "heartbeat") &&
-    (preVote || checkQuorum)
-  ) {
+  } else if (message.type === "append" || message.type === "heartbeat") {
     state.outbox.sendAfterDurable({
       type: "higher-term",
       groupId: state.groupId,

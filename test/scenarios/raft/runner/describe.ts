@@ -3,6 +3,7 @@ import type {
   ConfigChange,
   Configuration,
   Entry,
+  HardState,
   Message,
   MessageType,
   ProgressStatus,
@@ -79,10 +80,7 @@ export function describeReady(ready: Ready, extras: ReadonlySet<Extra>): string 
   if (softState) {
     lines.push(`Lead:${nodeNumber(softState.leader)} State:${ROLE_NAMES[softState.role]}`);
   }
-  if (hardState) {
-    const vote = hardState.vote === undefined ? "" : ` Vote:${nodeNumber(hardState.vote)}`;
-    lines.push(`HardState Term:${hardState.term}${vote} Commit:${hardState.commit}`);
-  }
+  if (hardState) lines.push(describeHardState(hardState));
   for (const { context, index } of ready.reads) {
     lines.push(index === undefined ? `Read ${context} refused` : `Read ${context} at ${index}`);
   }
@@ -106,6 +104,12 @@ export function describeReady(ready: Ready, extras: ReadonlySet<Extra>): string 
   }
   if (lines.length === 0) return "<empty Ready>\n";
   return [`Ready MustSync=${ready.mustSync}:`, ...lines, ""].join("\n");
+}
+
+/** Term, vote if there is one, and commit index. */
+export function describeHardState({ term, vote, commit }: HardState): string {
+  const voted = vote === undefined ? "" : ` Vote:${nodeNumber(vote)}`;
+  return `HardState Term:${term}${voted} Commit:${commit}`;
 }
 
 /** One message; several lines if it carries several entries or a snapshot. */

@@ -18,6 +18,7 @@ import { parseCommand, type Argument, type Case } from "./case-file.ts";
 import { parseSteps } from "./change-steps.ts";
 import {
   describeEntry,
+  describeHardState,
   describeMessage,
   describeProgress,
   describeReady,
@@ -96,6 +97,7 @@ export class Interaction {
     "tick-heartbeat": (call) => this.#tick(call, this.#node(call, 0).heartbeatTicks),
     "transfer-leadership": (call) => this.#transfer(call),
     // Our own, for what the suite has no words for.
+    "hard-state": (call) => this.#printHardState(this.#node(call, 0)),
     halt: (call) => this.#node(call, 0).raft.halt(),
     "known-head": (call) =>
       this.#node(call, 0).raft.setKnownHead(new TextEncoder().encode(call.args[1]?.key)),
@@ -104,6 +106,7 @@ export class Interaction {
     replace: (call) => this.#replace(call),
     run: (call) => this.#run(call),
     show: (call) => call.args.forEach((arg) => this.#extras.add(arg.key as Extra)),
+    "send-append": (call) => this.#sendAppend(call),
     shutdown: (call) => this.#node(call, 0).raft.shutdown(),
     tick: (call) => this.#tick(call, Number(call.args[1]?.key ?? 1)),
   };
@@ -175,6 +178,7 @@ export class Interaction {
         checkQuorum: valuesOf(call, "checkquorum")[0] === "true",
         limits: {
           ...NO_LIMITS,
+          appendBytesMax: numberOf(call, "append-bytes") ?? UNBOUNDED,
           inflightMessagesMax: numberOf(call, "inflight") ?? UNBOUNDED,
           inflightBytesMax: numberOf(call, "inflight-bytes") ?? UNBOUNDED,
           applyBytesMax: numberOf(call, "max-committed-size-per-ready") ?? UNBOUNDED,
@@ -353,6 +357,27 @@ export class Interaction {
     this.#out.line(describeMessage(message, this.#extras));
   }
 
+  /** Any append that a leader may send, however short: ours would send more at once. */
+  #sendAppend(call: Call): void {
+    const { raft } = this.#node(call, 0);
+    const index = numberOf(call, "index") ?? 0;
+    const entries = raft.logEntries();
+    const first = entries.findIndex((entry) => entry.index === index);
+    const message: Message = {
+      type: "append",
+      groupId: raft.status().groupId,
+      from: raft.id,
+      to: this.#node(call, 1).raft.id,
+      term: raft.term,
+      previous: { term: entries[first]?.term ?? 0, index },
+      entries: entries.slice(first + 1, first + 1 + (numberOf(call, "entries") ?? 0)),
+      commit: raft.commit,
+      minimumMatch: 0,
+    };
+    this.#messages.push(message);
+    this.#out.line(describeMessage(message, this.#extras));
+  }
+
   #transfer(call: Call): void {
     const from = this.#nodes[(numberOf(call, "from") ?? 0) - 1];
     if (from === undefined) throw new Refused("no such node");
@@ -383,6 +408,11 @@ export class Interaction {
     if (entries.length === 0) {
       this.#out.line(`log is empty: first index=${firstIndex}, last index=${stable}`);
     }
+  }
+
+  #printHardState({ raft }: Hosted): void {
+    const { term, vote, commit } = raft.status();
+    this.#out.line(describeHardState({ term, vote, commit }));
   }
 
   #printStates(): void {
