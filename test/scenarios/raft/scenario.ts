@@ -9,7 +9,8 @@ import { withOutputs } from "./runner/case-file.ts";
 import { lineDiff } from "./runner/line-diff.ts";
 import { runFile, type CaseResult } from "./runner/run-file.ts";
 
-const OWN_FOLDER = `${import.meta.dirname}${path.sep}`;
+// npm starts scripts in the project's folder, whether this runs compiled or not.
+const OWN_FOLDER = path.resolve("test/scenarios/raft") + path.sep;
 const FLAGS = ["--update", "--anywhere"];
 
 const words = process.argv.slice(2);
@@ -23,7 +24,7 @@ if (unknown !== undefined || names.length === 0) {
 
 let failed = false;
 for (const name of names) {
-  // npm changes into the project's folder; a relative name is meant from where the user stands.
+  // A relative name is meant from where the user stands.
   const file = path.resolve(process.env["INIT_CWD"] ?? process.cwd(), name);
   try {
     if (words.includes("--update")) update(name, file);
