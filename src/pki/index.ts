@@ -15,4 +15,3 @@ export { createCertificateRequest, verifyCertificateRequest } from "./certificat
 export { type IssuedLeaf, type LeafRequest, MeshCa, type MeshCaParts } from "./mesh-ca.ts";
 export { certificatesPem } from "./pem.ts";
 export { type LeafIdentity, spiffeId } from "./subject-alt-name.ts";
-export { x509 } from "./x509-library.ts";
