@@ -64,9 +64,26 @@ const REPLACEMENT = configuration("a1 b1 c2");
 
 /** Three coordinators: one may be missing. */
 const THREE: readonly Assignment[] = [
-  assignment("equal survivors", [survivor("a1"), survivor("b1"), survivor("c1")]),
-  assignment("one survives", [newcomer("a2"), survivor("b1"), newcomer("c2")]),
+  assignment("two are live", [
+    newcomer("a2"),
+    survivor("b1", { live: true }),
+    survivor("c1", { live: true }),
+  ]),
   assignment("nobody survives", [newcomer("a2"), newcomer("b2"), newcomer("c2")]),
+  assignment("an unexpected name", [survivor("a1"), newcomer("b2"), survivor("d1")], {
+    names: ["a", "b", "c"],
+  }),
+  assignment("failover is off", [survivor("a1"), survivor("b1"), newcomer("c2")], {
+    failover: false,
+  }),
+  assignment(
+    "two processes under one name",
+    [survivor("a1", { index: 8 }), newcomer("a2"), survivor("b1")],
+    { names: ["a", "b", "c"] },
+  ),
+  assignment("one is live", [newcomer("a2"), survivor("b1"), survivor("c1", { live: true })]),
+  assignment("one survives", [newcomer("a2"), survivor("b1"), newcomer("c2")]),
+  assignment("equal survivors", [survivor("a1"), survivor("b1"), survivor("c1")]),
   assignment("older, newer and new", [
     survivor("a1"),
     survivor("b1", { held: "g1", term: 9 }),
@@ -77,12 +94,6 @@ const THREE: readonly Assignment[] = [
     survivor("b1", { index: 8 }),
     survivor("c1", { ineligibleFrom: 2 }),
   ]),
-  assignment("two are live", [
-    newcomer("a2"),
-    survivor("b1", { live: true }),
-    survivor("c1", { live: true }),
-  ]),
-  assignment("one is live", [newcomer("a2"), survivor("b1"), survivor("c1", { live: true })]),
   assignment("a cut-off old quorum says that it is live", [
     survivor("a1"),
     survivor("b1", { held: "g1", live: true }),
@@ -93,14 +104,6 @@ const THREE: readonly Assignment[] = [
     [survivor("a1"), survivor("b1", { held: "g1" }), newcomer("c2")],
     { head: 1 },
   ),
-  assignment(
-    "two processes under one name",
-    [survivor("a1", { index: 8 }), newcomer("a2"), survivor("b1")],
-    { names: ["a", "b", "c"] },
-  ),
-  assignment("an unexpected name", [survivor("a1"), newcomer("b2"), survivor("d1")], {
-    names: ["a", "b", "c"],
-  }),
   assignment(
     "an instance is replaced in the old group",
     [
@@ -119,9 +122,6 @@ const THREE: readonly Assignment[] = [
     ],
     { configurations: [REPLACED, REPLACING] },
   ),
-  assignment("failover is off", [survivor("a1"), survivor("b1"), newcomer("c2")], {
-    failover: false,
-  }),
   assignment("the old group updates meanwhile", [survivor("a1"), survivor("b1"), newcomer("c2")], {
     update: true,
   }),

@@ -298,7 +298,7 @@ export class Process {
             opened = effect.record;
             break;
           case "report":
-            if (effect.event.kind === "rollback" || effect.event.kind === "shadowed") {
+            if (effect.event.kind === "rollback") {
               seen.push(effect.event.kind);
             }
             break;
