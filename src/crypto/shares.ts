@@ -13,8 +13,8 @@ import { assert } from "../core/assert.ts";
 import type { Sha256 } from "../core/brand.ts";
 import { lengthPrefixedList, utf8 } from "../core/bytes.ts";
 import { QuorateError } from "../core/errors.ts";
+import type { ShareEntry } from "../core/history/shares.ts";
 import { OWNERS_MAX } from "../core/limits.ts";
-import type { ShareAlgorithm } from "../core/manifest/manifest.ts";
 import { err, ok, type Result } from "../core/result.ts";
 import { sha256 } from "./hash.ts";
 import { hpkeInfo, hpkeSeal, HpkeRecipient } from "./hpke.ts";
@@ -30,15 +30,8 @@ const PURPOSE = "quorate/share/v1";
 /** Stands where other HPKE messages name a record or an instance: a share outlives both. */
 const SUBJECT = "share";
 
-/** One owner's share as the record's shares document carries it. */
-export interface EncryptedShare {
-  /** Id of the owner's key. */
-  readonly keyId: Sha256;
-  readonly algorithm: ShareAlgorithm;
-  readonly ciphertext: Uint8Array;
-  /** {@link shareCommitment} of the share inside. */
-  readonly commitment: Sha256;
-}
+/** One owner's share as the record's shares document carries it, but for the owner's name. */
+export type EncryptedShare = Omit<ShareEntry, "name">;
 
 /**
  * Splits seed ‖ salt (96 bytes) so that `threshold` of `count` shares rebuild it. The caller disposes the shares.
@@ -76,7 +69,7 @@ export async function encryptShare(
   const ciphertext = await encrypt(share, owner, lineage);
   if (!ciphertext.ok) return ciphertext;
   return ok({
-    keyId: owner.keyId,
+    key: owner.keyId,
     algorithm: owner.algorithm,
     ciphertext: ciphertext.value,
     commitment: shareCommitment(share),
@@ -97,14 +90,14 @@ export async function decryptShare(
 ): Promise<Result<Secret, QuorateError>> {
   const owner = shareOwnerKeyOf(privateKey);
   if (!owner.ok) return owner;
-  if (owner.value.keyId !== encrypted.keyId || owner.value.algorithm !== encrypted.algorithm) {
+  if (owner.value.keyId !== encrypted.key || owner.value.algorithm !== encrypted.algorithm) {
     return err(new QuorateError("decryption-failed", "this share belongs to another key"));
   }
   const share =
     encrypted.algorithm === "x25519-hpke"
       ? await (
           await HpkeRecipient.from(privateKey)
-        ).open(shareInfo(lineage, encrypted.keyId), encrypted.ciphertext)
+        ).open(shareInfo(lineage, encrypted.key), encrypted.ciphertext)
       : decryptRsa(encrypted.ciphertext, privateKey);
   if (!share.ok) return share;
   if (share.value.length === SHARE_BYTES && shareCommitment(share.value) === encrypted.commitment) {

@@ -144,7 +144,7 @@ describe("encrypting a share", () => {
     const encrypted = unwrap(await encryptShare(share!, owner, lineage));
     expect(encrypted).toMatchObject({
       algorithm,
-      keyId: sha256(spkiOf(pair.publicKey)),
+      key: sha256(spkiOf(pair.publicKey)),
       commitment: shareCommitment(share!),
     });
     expect(toHex(encrypted.ciphertext)).not.toContain(hex(share!).slice(0, 20));
@@ -197,7 +197,7 @@ describe("encrypting a share", () => {
 
   it("refuses a ciphertext whose inside has another length than a share", async () => {
     const encrypted = {
-      keyId: sha256(spkiOf(rsa.publicKey)),
+      key: sha256(spkiOf(rsa.publicKey)),
       algorithm: "rsa-oaep-sha256" as const,
       ciphertext: publicEncrypt(
         {
