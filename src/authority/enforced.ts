@@ -1,0 +1,75 @@
+/** What a ready coordinator holds: one record with the manifest, keys and certificates that belong to it. */
+import { type AppraisalPolicy, appraisalPolicy } from "../attestation/index.ts";
+import type { Sha256 } from "../core/brand.ts";
+import type { Manifest } from "../core/manifest/index.ts";
+import type { SeedEngine } from "../crypto/index.ts";
+import type { HistoryLink, VerifiedHistory } from "../history/verified-history.ts";
+import type { MeshCa } from "../pki/index.ts";
+
+/** Immutable: a later record is a new object. */
+export interface Enforced {
+  readonly history: VerifiedHistory;
+  readonly link: HistoryLink;
+  readonly recordHash: Sha256;
+  readonly manifest: Manifest;
+  readonly engine: SeedEngine;
+  readonly meshCa: MeshCa;
+  readonly policy: AppraisalPolicy;
+  /** Mesh CAs of the records before the takeovers on top, each trusted until a time. */
+  readonly earlierMeshCas: readonly TrustedUntil[];
+}
+
+/** A CA certificate (DER) that is trusted for a while longer. */
+export interface TrustedUntil {
+  readonly certificate: Uint8Array;
+  /** Milliseconds since the Unix epoch. */
+  readonly until: number;
+}
+
+/** The state that enforces the head of `history`. */
+export function enforce(
+  history: VerifiedHistory,
+  keys: { readonly engine: SeedEngine; readonly meshCa: MeshCa },
+  options: { readonly allowDevelopment: boolean },
+): Enforced {
+  const link = history.head;
+  return {
+    history,
+    link,
+    recordHash: link.document.hash,
+    manifest: link.manifest,
+    ...keys,
+    policy: appraisalPolicy(link.manifest, options),
+    earlierMeshCas: earlierMeshCas(history),
+  };
+}
+
+/** Root, mesh CA, and the mesh CAs that a takeover left trusted for one leaf lifetime (DER). @param now milliseconds */
+export function trustBundle(state: Enforced, now: number): readonly Uint8Array[] {
+  const { root, meshCa } = state.meshCa.certificates;
+  const earlier = state.earlierMeshCas.filter(({ until }) => now < until).map(({ certificate }) => certificate);
+  return [root, meshCa.selfSigned, ...earlier];
+}
+
+/**
+ * After an update the old mesh CA is out at once. After a takeover, where the manifest did not change, the one before it
+ * stays for a leaf lifetime: the leaves that it signed are as good as before.
+ */
+function earlierMeshCas(history: VerifiedHistory): readonly TrustedUntil[] {
+  const trusted: TrustedUntil[] = [];
+  for (let index = history.links.length - 1; index > 0; index--) {
+    const taken = history.links[index]?.document.record;
+    const before = history.links[index - 1]?.document.record;
+    if (taken === undefined || before === undefined || !isTakeover(taken.kind)) break;
+    const lifetime = history.head.manifest.certificates.leafLifetimeSeconds * 1000;
+    trusted.push({
+      certificate: history.documentOf(before.meshCaCertificate),
+      until: Date.parse(taken.createdAt) + lifetime,
+    });
+  }
+  return trusted;
+}
+
+function isTakeover(kind: string): boolean {
+  return kind === "recovery" || kind === "heal";
+}
