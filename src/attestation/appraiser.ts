@@ -14,7 +14,6 @@ import { appraiseClaims } from "./policy/appraise-claims.ts";
 import { REPORT_DATA_BYTES } from "./report-data.ts";
 import { verifySnp } from "./snp/verify-snp.ts";
 import { verifyTdx } from "./tdx/verify-tdx.ts";
-import { verifyTdx } from "./tdx/verify-tdx.ts";
 import type { Verdict } from "./verdict.ts";
 import type { Collateral, VerifiedEvidence, Verifier } from "./verification.ts";
 
@@ -99,10 +98,7 @@ export class Appraiser {
   }
 }
 
-const VERIFIERS: ReadonlyMap<Platform, Verifier> = new Map([
-  ["snp", verifySnp],
-  ["tdx", verifyTdx],
-]);
+const VERIFIERS: Readonly<Record<Platform, Verifier>> = { snp: verifySnp, tdx: verifyTdx };
 
 function isWithin(now: number, { validity }: VerifiedEvidence): boolean {
   return now >= validity.notBefore && now <= validity.notAfter;

@@ -11,7 +11,6 @@ import { tdxSetFailures } from "../tdx/tdx-set.ts";
 import type { SetMismatch, Verdict } from "../verdict.ts";
 import type { VerifiedEvidence } from "../verification.ts";
 import type { AppraisalPolicy, AppraisedPolicy, PolicyRole } from "./appraisal-policy.ts";
-import { tdxSetFailures } from "../tdx/tdx-set.ts";
 
 /**
  * The verdict on verified evidence under a policy. Failures of the verification become failures of the verdict, and
@@ -83,14 +82,14 @@ function candidateSets(
 }
 
 function setFailures(claims: Claims, set: ReferenceValues, role: PolicyRole): readonly Failure[] {
-  const failures = rootFailures(claims, set);
   if (claims.platform === "snp" && set.platform === "snp") {
-    failures.push(...snpSetFailures(claims, set, role));
+    return [...rootFailures(claims, set), ...snpSetFailures(claims, set, role)];
   }
-  if (claims.platform === "tdx" && set.platform === "tdx") {
-    failures.push(...tdxSetFailures(claims, set, role));
-  }
-  return failures;
+  assert(
+    claims.platform === "tdx" && set.platform === "tdx",
+    "evidence is compared with sets of its own platform",
+  );
+  return [...rootFailures(claims, set), ...tdxSetFailures(claims, set, role)];
 }
 
 /**
