@@ -145,8 +145,6 @@ export const PLAIN_CONNECTIONS_MAX = 256;
 export const CONNECTION_CALLS_MAX = 32;
 /** Calls at once on a port that takes plain TLS: with the largest message each they stay below 256 MiB. */
 export const STRANGERS_CALLS_MAX = 64;
-/** Header list of one call: cookies and tokens have no place here. */
-export const HEADER_LIST_BYTES_MAX = 16 * 1024;
 /** Age at which a connection is asked to end, so that nobody lives on old evidence. */
 export const CONNECTION_AGE_MS = 1_800_000;
 /** Time that running calls of such a connection have left. */
@@ -172,3 +170,5 @@ export const ETCD_RETRY_PAUSE_MS = 50;
 export const ETCD_WATCH_POLL_MS = 2_000;
 /** Endpoints of one etcd; its own advice is at most seven members. */
 export const ETCD_ENDPOINTS_MAX = 16;
+/** One owner's signature: the longest accepted form, ECDSA P-384 in DER, has 104 bytes. */
+export const OWNER_SIGNATURE_BYTES_MAX = 104;
