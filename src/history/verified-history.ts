@@ -1,84 +1,125 @@
-/** A history that was verified link by link, with every document that it refers to. */
+/** A history that was verified link by link, with the documents that it refers to. Immutable. */
 import { assert } from "../core/assert.ts";
 import type { Sha256 } from "../core/brand.ts";
-import type { RecordDocument } from "../core/history/index.ts";
+import type {
+  AppliedRecord,
+  ChainProgress,
+  HistoryRecord,
+  RecordDocument,
+  RecordPlace,
+} from "../core/history/index.ts";
 import type { Manifest } from "../core/manifest/index.ts";
 
-/** One verified record. */
-export interface HistoryLink {
-  readonly document: RecordDocument;
-  /** The manifest that it puts or keeps in force. */
-  readonly manifest: Manifest;
-}
+/** Documents by hash. */
+export type Documents = ReadonlyMap<Sha256, Uint8Array>;
 
-/** Records from genesis on, never empty. Immutable. */
+/** Records from genesis on, never empty. */
 export class VerifiedHistory {
-  readonly links: readonly HistoryLink[];
-  /** Manifests, approvals, policies, share documents, CA certificates, by hash. */
-  readonly documents: ReadonlyMap<Sha256, Uint8Array>;
+  /** What was verified up to each record, genesis first. */
+  readonly links: readonly ChainProgress[];
+  /** Manifests, approvals, policies, share documents, CA certificates. Complete for the head; older ones as far as found. */
+  readonly documents: Documents;
   readonly #positions: ReadonlyMap<Sha256, number>;
 
-  constructor(links: readonly HistoryLink[], documents: ReadonlyMap<Sha256, Uint8Array>) {
+  constructor(links: readonly ChainProgress[], documents: Documents) {
     assert(links.length > 0, "a history has a genesis");
     this.links = links;
     this.documents = documents;
-    this.#positions = new Map(links.map((link, index) => [link.document.hash, index]));
+    this.#positions = new Map(links.map((link, index) => [link.head.hash, index]));
   }
 
-  /** The first record. */
-  get genesis(): HistoryLink {
-    return this.#at(0);
-  }
-
-  /** The newest record. */
-  get head(): HistoryLink {
+  /** The newest link; its `head` is the newest record. */
+  get head(): ChainProgress {
     return this.#at(this.links.length - 1);
   }
 
-  /** The newest genesis or update: what approvals refer to. */
-  get lastSet(): HistoryLink {
-    const link = this.links.findLast(({ document }) => isManifestChange(document.record.kind));
-    assert(link !== undefined, "a history starts with a genesis");
-    return link;
+  get genesis(): RecordDocument {
+    return this.#at(0).head;
+  }
+
+  get record(): HistoryRecord {
+    return this.head.head.record;
+  }
+
+  get recordHash(): Sha256 {
+    return this.head.head.hash;
+  }
+
+  get manifest(): Manifest {
+    return this.head.manifest;
   }
 
   get lineage(): Sha256 {
-    return this.head.document.record.lineage;
+    return this.record.lineage;
   }
 
-  /** Position of a record, genesis at 0; `undefined` if it is not in this history. */
+  /** Where the newest record stands, for classification. */
+  get place(): RecordPlace {
+    return { hash: this.recordHash, epoch: this.record.epoch, group: this.head.group };
+  }
+
+  /** The newest record as what the store's head is measured against. */
+  get applied(): AppliedRecord {
+    const isAncestor = (hash: Sha256): boolean => this.contains(hash) && hash !== this.recordHash;
+    return { ...this.place, lineage: this.lineage, isAncestor };
+  }
+
+  /** True if the record is the head or one of its ancestors. */
+  contains(hash: Sha256): boolean {
+    return this.#positions.has(hash);
+  }
+
+  /** Position of a record, genesis at 0. */
   positionOf(hash: Sha256): number | undefined {
     return this.#positions.get(hash);
   }
 
-  /** This history with one more record; the caller has verified that it follows the head. */
-  append(link: HistoryLink, documents: Iterable<readonly [Sha256, Uint8Array]>): VerifiedHistory {
-    assert(link.document.record.previous === this.head.document.hash, "a record follows its predecessor");
+  /** The history up to and including a record that it contains. */
+  upTo(hash: Sha256): VerifiedHistory {
+    const position = this.#positions.get(hash);
+    assert(position !== undefined, "the record is in this history");
+    return new VerifiedHistory(this.links.slice(0, position + 1), this.documents);
+  }
+
+  /** The newest genesis or update record, which approvals refer to. */
+  get lastSet(): RecordDocument {
+    return this.#setAt(this.links.length - 1);
+  }
+
+  /** The genesis or update record before the newest one; `undefined` if that one is the genesis. */
+  get setBeforeLast(): RecordDocument | undefined {
+    const position = this.#positions.get(this.head.lastApproved) ?? 0;
+    return position === 0 ? undefined : this.#setAt(position - 1);
+  }
+
+  /** This history with one more verified link. */
+  append(link: ChainProgress, documents: Iterable<readonly [Sha256, Uint8Array]>): VerifiedHistory {
+    assert(link.head.record.previous === this.recordHash, "a record follows its predecessor");
     return new VerifiedHistory([...this.links, link], new Map([...this.documents, ...documents]));
   }
 
-  /** A document that was read when the history was verified. */
+  /** A document of the head. */
   documentOf(hash: Sha256): Uint8Array {
     const bytes = this.documents.get(hash);
-    assert(bytes !== undefined, "a verified history has all its documents");
+    assert(bytes !== undefined, "a verified history has the documents of its head");
     return bytes;
   }
 
-  #at(index: number): HistoryLink {
+  #setAt(position: number): RecordDocument {
+    const hash = this.#at(position).lastApproved;
+    return this.#at(this.#positions.get(hash) ?? 0).head;
+  }
+
+  #at(index: number): ChainProgress {
     const link = this.links[index];
     assert(link !== undefined, "a history has no gaps");
     return link;
   }
 }
 
-/** True for the kinds that carry approvals and a manifest of their own. */
-export function isManifestChange(kind: string): boolean {
-  return kind === "genesis" || kind === "update";
-}
-
 /** Hashes of everything that a record refers to, its manifest's policies included; its predecessor excluded. */
-export function referencesOf(link: HistoryLink): readonly Sha256[] {
-  const { record } = link.document;
+export function referencesOf(link: ChainProgress): readonly Sha256[] {
+  const { record } = link.head;
   const own = [
     record.manifest,
     record.approvals,

@@ -104,7 +104,7 @@ async function writeKeyPair(
   const open = `${options.out}.pub.pem`;
   await writeNewFile(secret, pair.privateKey.export({ type: "pkcs8", format: "pem" }), 0o600);
   await writeNewFile(open, pair.publicKey.export({ type: "spki", format: "pem" }), 0o644);
-  const keyId = keyIdOf(new Uint8Array(pair.publicKey.export({ type: "spki", format: "der" })));
+  const keyId = keyIdOf(pair.publicKey);
   printResult(io, options.output, {
     text: `secret key: ${secret} (keep it to yourself)\npublic key: ${open} (goes into the manifest)\nkey id:     ${keyId}`,
     value: { secretKey: secret, publicKey: open, keyId },

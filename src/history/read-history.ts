@@ -1,0 +1,216 @@
+/** Reads a history from whoever has its documents, and verifies it: real hashes and signatures around `core/history`. */
+import type { Sha256 } from "../core/brand.ts";
+import { QuorateError } from "../core/errors.ts";
+import {
+  type ApprovalDuty,
+  approvalDuty,
+  type ChainProgress,
+  continueWalk,
+  type FetchedRecord,
+  type Finding,
+  parseApprovals,
+  parseRecord,
+  type RecordDocument,
+  startWalk,
+  verifyNext,
+} from "../core/history/index.ts";
+import { type CheckedApproval, type Manifest, parseManifest } from "../core/manifest/index.ts";
+import {
+  historyVerifier,
+  importOwnerKey,
+  parseOwnerKey,
+  parseShareOwnerKey,
+  sha256,
+  verifyOwnerSignature,
+} from "../crypto/index.ts";
+import { referencesOf, VerifiedHistory } from "./verified-history.ts";
+
+/** Where documents come from: a store, or a coordinator's answer. Not trusted. */
+export interface DocumentSource {
+  /** The bytes under this hash, or `undefined`. May throw what its transport throws. */
+  getDocument(hash: Sha256): Promise<Uint8Array | undefined>;
+}
+
+export interface ReadHistoryOptions {
+  /** What is verified already; the walk ends where it meets it. */
+  readonly known?: VerifiedHistory | undefined;
+  /** Called after every verified record. */
+  readonly onProgress?: ((verified: ChainProgress, total: number) => void) | undefined;
+}
+
+/** Records whose documents and signatures are worked on at the same time. */
+const BATCH = 16;
+
+/**
+ * The verified history that ends in `head`.
+ *
+ * @throws QuorateError `verification-failed` with the record at which it breaks, or what `source` throws.
+ */
+export async function readHistory(
+  head: RecordDocument,
+  source: DocumentSource,
+  options: ReadHistoryOptions = {},
+): Promise<VerifiedHistory> {
+  const { known } = options;
+  const { base, path } = await walkBack(head, source, known);
+  const documents = new Map<Sha256, Uint8Array>(known?.documents);
+  const start = base === undefined ? undefined : known?.upTo(base);
+  const links = [...(start?.links ?? [])];
+  const reader = new LinkReader(source, documents);
+  for (let at = 0; at < path.length; at += BATCH) {
+    const batch = path.slice(at, at + BATCH);
+    const read = await Promise.all(
+      batch.map((hash) => reader.record(hash === head.hash ? head : hash)),
+    );
+    for (const { document, signatureValid } of read) {
+      const link = await reader.link(links.at(-1), document, signatureValid);
+      links.push(link);
+      options.onProgress?.(link, (start?.links.length ?? 0) + path.length);
+    }
+  }
+  for (const link of links.slice(start?.links.length ?? 0))
+    await reader.references(link, link === links.at(-1));
+  return new VerifiedHistory(links, documents);
+}
+
+/** True if the history key named in the record signed it. */
+export async function isSignedRecord(document: RecordDocument): Promise<boolean> {
+  const verifier = historyVerifier(document.record.historyKey);
+  return verifier.ok && (await verifier.value.verify(document.signedBytes, document.signature));
+}
+
+/** Which of the approvals verify. */
+export async function checkApprovals(
+  approvals: readonly { readonly key: Sha256; readonly signature: Uint8Array }[],
+  duty: ApprovalDuty,
+): Promise<readonly CheckedApproval[]> {
+  return Promise.all(
+    approvals.map(async ({ key, signature }) => {
+      const owner = duty.owners.keys.find((each) => each.keyId === key);
+      const imported = owner === undefined ? undefined : importOwnerKey(owner.spki);
+      const valid =
+        imported?.ok === true &&
+        (await verifyOwnerSignature(imported.value, duty.signed, signature));
+      return { keyId: key, valid };
+    }),
+  );
+}
+
+async function walkBack(
+  head: RecordDocument,
+  source: DocumentSource,
+  known: VerifiedHistory | undefined,
+): Promise<{ base: Sha256 | undefined; path: readonly Sha256[] }> {
+  const isKnown = (hash: Sha256): boolean => known?.contains(hash) ?? false;
+  let walk = startWalk(head, isKnown);
+  while (walk.kind === "fetch")
+    walk = continueWalk(walk, await fetchRecord(source, walk.next), isKnown);
+  if (walk.kind === "done") return walk;
+  throw new QuorateError(
+    "verification-failed",
+    `the history is broken at record ${walk.at}: ${WALK_FAULTS[walk.code]}`,
+  );
+}
+
+const WALK_FAULTS = {
+  "record-missing": "its document is missing",
+  "record-invalid": "its document is not a record",
+  "length-mismatch": "its counters do not fit its place",
+  "too-long": "it is longer than is supported",
+} as const;
+
+async function fetchRecord(source: DocumentSource, hash: Sha256): Promise<FetchedRecord> {
+  const bytes = await source.getDocument(hash);
+  if (bytes === undefined) return { kind: "missing" };
+  const parsed = parseRecord(bytes, sha256);
+  return parsed.ok ? { kind: "found", document: parsed.value } : { kind: "invalid" };
+}
+
+/** Gathers the facts of one record after another. */
+class LinkReader {
+  readonly #source: DocumentSource;
+  readonly #documents: Map<Sha256, Uint8Array>;
+
+  constructor(source: DocumentSource, documents: Map<Sha256, Uint8Array>) {
+    this.#source = source;
+    this.#documents = documents;
+  }
+
+  async record(
+    record: RecordDocument | Sha256,
+  ): Promise<{ document: RecordDocument; signatureValid: boolean }> {
+    const document = typeof record === "string" ? await this.#fetched(record) : record;
+    return { document, signatureValid: await isSignedRecord(document) };
+  }
+
+  async link(
+    before: ChainProgress | undefined,
+    document: RecordDocument,
+    signatureValid: boolean,
+  ): Promise<ChainProgress> {
+    const manifest = await this.#manifest(document.record.manifest);
+    const duty = approvalDuty(before, document, manifest);
+    const approvals = await this.#approvals(document.record.approvals, duty);
+    const verified = verifyNext(before, { document, signatureValid, manifest, approvals });
+    if (verified.ok) return verified.value;
+    const { record, generation, epoch, message, code } = verified.error;
+    throw new QuorateError(
+      "verification-failed",
+      `the history is broken at generation ${generation}, epoch ${epoch} (record ${record}): ${message}`,
+      { details: { fault: code, record } },
+    );
+  }
+
+  /** Fetches the remaining documents of a verified record; all of them must be there if it is the head. */
+  async references(link: ChainProgress, isHead: boolean): Promise<void> {
+    const missing: Sha256[] = [];
+    for (const hash of referencesOf(link)) {
+      if ((await this.#document(hash)) === undefined) missing.push(hash);
+    }
+    if (!isHead || missing.length === 0) return;
+    throw new QuorateError(
+      "verification-failed",
+      `documents of the newest record are missing: ${missing.join(", ")}`,
+    );
+  }
+
+  async #fetched(hash: Sha256): Promise<RecordDocument> {
+    const fetched = await fetchRecord(this.#source, hash);
+    if (fetched.kind === "found" && fetched.document.hash === hash)
+      return fetched.document as RecordDocument;
+    throw new QuorateError(
+      "verification-failed",
+      `record ${hash} changed while the history was read`,
+    );
+  }
+
+  async #manifest(hash: Sha256): Promise<Finding<Manifest>> {
+    const bytes = await this.#document(hash);
+    if (bytes === undefined) return { kind: "missing" };
+    const parsed = parseManifest(bytes, { parseOwnerKey, parseShareOwnerKey });
+    return parsed.ok
+      ? { kind: "found", hash, value: parsed.value }
+      : { kind: "invalid", message: parsed.error.message };
+  }
+
+  async #approvals(
+    hash: Sha256 | null,
+    duty: ApprovalDuty | undefined,
+  ): Promise<Finding<readonly CheckedApproval[]>> {
+    const bytes = hash === null || duty === undefined ? undefined : await this.#document(hash);
+    if (hash === null || duty === undefined || bytes === undefined) return { kind: "missing" };
+    const parsed = parseApprovals(bytes);
+    if (!parsed.ok) return { kind: "invalid", message: parsed.error.message };
+    return { kind: "found", hash, value: await checkApprovals(parsed.value, duty) };
+  }
+
+  /** **Security:** the hash is computed here, whatever the source promises. */
+  async #document(hash: Sha256): Promise<Uint8Array | undefined> {
+    const known = this.#documents.get(hash);
+    if (known !== undefined) return known;
+    const bytes = await this.#source.getDocument(hash);
+    if (bytes === undefined || sha256(bytes) !== hash) return undefined;
+    this.#documents.set(hash, bytes);
+    return bytes;
+  }
+}
