@@ -1,9 +1,10 @@
 /** What the store's head means to a coordinator that has applied a record: the table "Reading the store". */
-import type { Epoch, Sha256 } from "../brand.ts";
+import type { Epoch, Generation, Sha256 } from "../brand.ts";
 
 /** A verified record's place in its history. */
 export interface RecordPlace {
   readonly hash: Sha256;
+  readonly generation: Generation;
   readonly epoch: Epoch;
   /** Hash of the record that opened the epoch. */
   readonly group: Sha256;

@@ -87,6 +87,6 @@ export function linkFault(
  * How many records a history has up to and including this one, if its links are right: every record raises either
  * generation or epoch by one.
  */
-export function chainLength(record: HistoryRecord): number {
+export function chainLength(record: Pick<HistoryRecord, "generation" | "epoch">): number {
   return record.generation + record.epoch - 1;
 }
