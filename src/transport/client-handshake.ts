@@ -6,6 +6,7 @@ import { sessionBinding, type SessionRole } from "../attestation/report-data.ts"
 import { QuorateError } from "../core/errors.ts";
 import { VERDICT_FRAME_BYTES_MAX } from "../core/limits.ts";
 import { ProofSchema, VerdictSchema, type Verdict } from "../gen/quorate/session/v1/session_pb.ts";
+import { abortReason } from "./abort.ts";
 import { errorOfDetail } from "./error-detail.ts";
 import { readFrame, writeFrame } from "./frame.ts";
 import type { Attestation } from "./server-handshake.ts";
@@ -70,6 +71,8 @@ export async function attestToServer<Peer>(
 /**
  * TLS over a TCP connection with any certificate accepted: attestation or a pin decides.
  *
+ * The caller destroys `tcp` if this fails; `signal` ends the socket also later, until the caller lets go of it.
+ *
  * @param inspect runs in the very event that ends the handshake; what it throws refuses the connection.
  */
 export function secure<T>(
@@ -92,7 +95,7 @@ export function secure<T>(
     const socket = connect(options);
     const abort = (): void => {
       socket.destroy();
-      reject(signal.reason as Error);
+      reject(abortReason(signal));
     };
     const failed = (cause?: Error): void => {
       signal.removeEventListener("abort", abort);
@@ -105,13 +108,7 @@ export function secure<T>(
     socket.once("close", closed);
     socket.once("secureConnect", () => {
       socket.off("close", closed);
-      // From here on the caller's signal ends the socket whatever it is doing.
-      try {
-        resolve({ socket, result: inspect(socket) });
-      } catch (error) {
-        socket.destroy();
-        reject(error as Error);
-      }
+      resolve(new Promise((inspected) => inspected({ socket, result: inspect(socket) })));
     });
     if (signal.aborted) abort();
     else signal.addEventListener("abort", abort, { once: true });

@@ -54,19 +54,21 @@ function clientMethod(method: DescMethod, channel: Channel): unknown {
       return (request: unknown, options: CallOptions = {}) =>
         new Promise((resolve, reject) => {
           const bound = { timeoutMs: CALL_TIMEOUT_MS, ...options };
-          const call = channel.grpc.makeUnaryRequest(
-            path,
-            requestSerialize,
-            responseDeserialize,
-            message(request),
-            new Metadata(),
-            callOptions(bound),
-            (failure, response) => {
-              forget();
-              if (failure !== null) reject(failed(failure, channel, options));
-              else if (response === MALFORMED) reject(malformed(path));
-              else resolve(response);
-            },
+          const call = opened(channel, () =>
+            channel.grpc.makeUnaryRequest(
+              path,
+              requestSerialize,
+              responseDeserialize,
+              message(request),
+              new Metadata(),
+              callOptions(bound),
+              (failure, response) => {
+                forget();
+                if (failure !== null) reject(failed(failure, channel, options));
+                else if (response === MALFORMED) reject(malformed(path));
+                else resolve(response);
+              },
+            ),
           );
           const forget = onAbort(options.signal, () => {
             call.cancel();
@@ -109,7 +111,7 @@ async function* responses(
   options: CallOptions,
   start: () => ClientReadableStream<unknown> | ClientDuplexStream<unknown, unknown>,
 ): AsyncGenerator {
-  const call = start();
+  const call = opened(channel, start);
   // A failure after the caller lost interest has no reader.
   call.on("error", ignore);
   const forget = onAbort(options.signal, () => {
@@ -125,6 +127,17 @@ async function* responses(
   } finally {
     forget();
     call.cancel();
+  }
+}
+
+/** grpc-js throws at once if its channel was closed, by its owner or because of a refusal. */
+function opened<T>(channel: Channel, start: () => T): T {
+  try {
+    return start();
+  } catch (cause) {
+    throw (
+      channel.connectFailure() ?? new QuorateError("cancelled", "the channel is closed", { cause })
+    );
   }
 }
 

@@ -6,7 +6,7 @@ import {
   type SessionPurpose,
   type SessionRole,
 } from "../attestation/report-data.ts";
-import { QuorateError } from "../core/errors.ts";
+import type { QuorateError } from "../core/errors.ts";
 import { PROOF_FRAME_BYTES_MAX, REFUSAL_LINGER_MS } from "../core/limits.ts";
 import { ProofSchema, VerdictSchema } from "../gen/quorate/session/v1/session_pb.ts";
 import { errorDetail } from "./error-detail.ts";
