@@ -35,7 +35,8 @@ export interface RaftOptions {
   readonly prng: Prng;
   /**
    * The state that a founding member starts from, the same on all of them: index and configuration are in force
-   * at once. A joining member leaves it out and learns everything from its leader.
+   * at once; its term is 0, for nobody was elected yet. A joining member leaves it out and learns everything from
+   * its leader.
    */
   readonly initial?: Snapshot | undefined;
   /** Ticks without a leader before a campaign, T; jitter draws from [T, 2T − 1]. At least 2. */
