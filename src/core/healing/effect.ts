@@ -38,10 +38,13 @@ export type Effect =
   /** The epoch is ours: become its state and start its group, as a new instance and its only voter. */
   | { readonly kind: "open"; readonly record: RecordView }
   /**
-   * Recover `record`'s state from a peer that holds it and join its group; keep trying until done or until another
-   * effect replaces it. With `renew`, as a new instance: the present one is final for its old group.
+   * Recover `record`'s state from a peer that holds it and join its group; keep trying until done, until another
+   * `recover` replaces it, or `stop-recovering`. With `renew`, as a new instance: the present one is final for its old
+   * group.
    */
   | { readonly kind: "recover"; readonly record: RecordView; readonly renew: boolean }
+  /** Nobody let this process in: drop the recovery, and what it has made of a new instance. */
+  | { readonly kind: "stop-recovering" }
   /** Tell operators; metrics, audit log and status show it. One may come repeatedly. */
   | { readonly kind: "report"; readonly event: HealingEvent }
   /** Healing of this process is over for good. Say so and refuse service. */

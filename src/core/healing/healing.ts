@@ -99,6 +99,7 @@ function fire(turn: Turn, timer: Timer): void {
       if (phase.kind === "gathering") decide(turn, updatePhase(turn, phase, { due: true }));
       return;
     case "attempt":
+      if (phase.kind === "joining") turn.effects.push({ kind: "stop-recovering" });
       becomeReading(turn, attempt + 1);
       return;
     case "retry":

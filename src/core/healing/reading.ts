@@ -57,6 +57,7 @@ export function onChecked(turn: Turn, observation: HeadObservation): void {
   update(turn, { check: undefined });
   if (observation.kind === "fork") {
     declare(turn, "fork");
+    if (turn.state.phase.kind === "joining") turn.effects.push({ kind: "stop-recovering" });
     becomeReading(turn, turn.state.attempt + 1);
     return;
   }

@@ -306,6 +306,7 @@ export class Process {
             seen.push("ended");
             break;
           case "recover":
+          case "stop-recovering":
             break;
         }
       }

@@ -35,6 +35,8 @@ export class SimpleGroups implements Groups {
   readonly #silent = new Set<InstanceId>();
   readonly #halted = new Set<InstanceId>();
   readonly #reach: Reach;
+  /** While false nobody leads, though messages pass: elections fail for whatever reason. */
+  mayElect = true;
 
   constructor(reach: Reach) {
     this.#reach = reach;
@@ -91,6 +93,7 @@ export class SimpleGroups implements Groups {
   }
 
   #isLedAt({ voters }: Group, instance: InstanceId): boolean {
+    if (!this.mayElect) return false;
     const here = voters.filter((voter) => !this.#silent.has(voter) && this.#reach(instance, voter));
     return here.includes(instance) && here.length * 2 > voters.length;
   }

@@ -295,6 +295,9 @@ export class World {
       case "recover":
         node.recovering = { record: effect.record.hash, renew: effect.renew };
         return;
+      case "stop-recovering":
+        node.recovering = undefined;
+        return;
       case "report":
         if (effect.event.kind === "waiting") {
           this.#note(`${node.instance} waits: ${effect.event.reason ?? "no more"}`);
