@@ -5,6 +5,7 @@
 import { isIPv6 } from "node:net";
 import { setTimeout as delay } from "node:timers/promises";
 import { assert } from "../core/assert.ts";
+import { abortReason } from "./abort.ts";
 
 /** Bounds of one port. */
 export interface AdmissionLimits {
@@ -79,7 +80,10 @@ export class Admission {
     const intervalMs = 1000 / this.#limits.handshakesPerSecondMax;
     this.#nextStart = Math.max(this.#nextStart, now) + intervalMs;
     const waitMs = this.#nextStart - this.#limits.handshakeBurstMax * intervalMs - now;
-    if (waitMs > 0) await delay(waitMs, undefined, { signal });
+    if (waitMs <= 0) return;
+    await delay(waitMs, undefined, { signal }).catch(() => {
+      throw abortReason(signal);
+    });
   }
 
   /** @internal Called by {@link Place.leave}. */

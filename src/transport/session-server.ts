@@ -209,9 +209,6 @@ export class SessionServer<Peer> {
         facts === undefined ? undefined : await this.#attest(socket, facts, remote, ended.signal);
       ended.signal.throwIfAborted();
       this.#open(socket, remote, place, proved);
-    } catch (error) {
-      // What interrupted the handshake says more than how it failed.
-      throw ended.signal.aborted ? abortReason(ended.signal) : error;
     } finally {
       clearTimeout(timer);
       tcp.off("close", closed);
@@ -238,7 +235,9 @@ export class SessionServer<Peer> {
       );
       return { peer, peerCertificate: facts.peerCertificate };
     } catch (error) {
-      if (!signal.aborted) await refuse(socket, presentable(error, "handshake"));
+      // What interrupted the handshake says more than how it failed.
+      if (signal.aborted) throw abortReason(signal);
+      await refuse(socket, presentable(error, "handshake"));
       throw error;
     }
   }

@@ -100,16 +100,20 @@ export function meshService(
   });
 }
 
+type Kind = TransportEvent<FixturePeer>["kind"];
+
 export interface Fixture {
   readonly server: SessionServer<FixturePeer>;
   readonly address: string;
   readonly port: number;
   readonly identity: TlsIdentity;
   readonly events: TransportEvent<FixturePeer>[];
-  /** Resolves with the first event, past ones included, that satisfies the condition. */
-  event<K extends TransportEvent<FixturePeer>["kind"]>(
-    kind: K,
-  ): Promise<Extract<TransportEvent<FixturePeer>, { kind: K }>>;
+  /** Resolves with the first event of this kind, past ones included. */
+  event<K extends Kind>(kind: K): Promise<Extract<TransportEvent<FixturePeer>, { kind: K }>>;
+  /** Resolves when there have been `count` events of this kind. */
+  eventCount(kind: Kind, count: number): Promise<void>;
+  /** Resolves when the condition holds for all events so far. */
+  until(condition: (events: readonly TransportEvent<FixturePeer>[]) => boolean): Promise<void>;
 }
 
 /** Starts a server that is stopped when the test ends. */
@@ -140,23 +144,29 @@ export async function startServer(
   });
   onTestFinished(() => server.stop(0));
   const { port } = server.address;
+  const until: Fixture["until"] = (condition) =>
+    new Promise((resolve) => {
+      const look = (): void => {
+        if (!condition(events)) return;
+        waiters.delete(look);
+        resolve();
+      };
+      waiters.add(look);
+      look();
+    });
   return {
     server,
     address: `127.0.0.1:${port}`,
     port,
     identity: instance.tls,
     events,
-    event: (kind) =>
-      new Promise((resolve) => {
-        const look = (): void => {
-          const found = events.find((event) => event.kind === kind);
-          if (found === undefined) return;
-          waiters.delete(look);
-          resolve(found as never);
-        };
-        waiters.add(look);
-        look();
-      }),
+    until,
+    async event(kind) {
+      await until(() => events.some((event) => event.kind === kind));
+      return events.find((event) => event.kind === kind) as never;
+    },
+    eventCount: (kind, count) =>
+      until(() => events.filter((event) => event.kind === kind).length >= count),
   };
 }
 
