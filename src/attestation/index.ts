@@ -2,6 +2,7 @@
 export { type Appraisal, type AppraisalContext, Appraiser } from "./appraiser.ts";
 export type { Claims, CommonClaims, SnpClaims, TdxClaims } from "./claims.ts";
 export { developmentMeasurement } from "./dev/development-measurement.ts";
+export { detectPlatform } from "./configfs-tsm/detect-platform.ts";
 export { DevelopmentQuoter } from "./dev/development-quoter.ts";
 export {
   type DevelopmentVendor,
