@@ -120,7 +120,7 @@ export class TsmQuoter implements Quoter {
       const certificates = await this.#certificates(entry);
       const after = await this.#generation(entry);
       // A write of ours that got lost and one of somebody else together also count one; the bytes tell.
-      if (after !== before + 1 || !Buffer.from(quote).includes(reportData)) {
+      if (after !== before + 1 || !Buffer.from(quote).includes(Buffer.from(reportData))) {
         return { kind: "short", error: undefined };
       }
       if (quote.length > QUOTE_BYTES_MAX || certificates.length > CERTIFICATE_TABLE_BYTES_MAX) {
