@@ -3,19 +3,19 @@ import { type AppraisalPolicy, appraisalPolicy } from "../attestation/index.ts";
 import type { Sha256 } from "../core/brand.ts";
 import type { Manifest } from "../core/manifest/index.ts";
 import type { SeedEngine } from "../crypto/index.ts";
-import type { HistoryLink, VerifiedHistory } from "../history/verified-history.ts";
+import type { VerifiedHistory } from "../history/verified-history.ts";
 import type { MeshCa } from "../pki/index.ts";
 
 /** Immutable: a later record is a new object. */
 export interface Enforced {
+  /** Its head is the record that is enforced. */
   readonly history: VerifiedHistory;
-  readonly link: HistoryLink;
   readonly recordHash: Sha256;
   readonly manifest: Manifest;
   readonly engine: SeedEngine;
   readonly meshCa: MeshCa;
   readonly policy: AppraisalPolicy;
-  /** Mesh CAs of the records before the takeovers on top, each trusted until a time. */
+  /** Mesh CAs of the records below the takeovers on top. */
   readonly earlierMeshCas: readonly TrustedUntil[];
 }
 
@@ -32,14 +32,14 @@ export function enforce(
   keys: { readonly engine: SeedEngine; readonly meshCa: MeshCa },
   options: { readonly allowDevelopment: boolean },
 ): Enforced {
-  const link = history.head;
+  const { recordHash, manifest } = history;
   return {
     history,
-    link,
-    recordHash: link.document.hash,
-    manifest: link.manifest,
-    ...keys,
-    policy: appraisalPolicy(link.manifest, options),
+    recordHash,
+    manifest,
+    engine: keys.engine,
+    meshCa: keys.meshCa,
+    policy: appraisalPolicy(manifest, options),
     earlierMeshCas: earlierMeshCas(history),
   };
 }
@@ -47,7 +47,9 @@ export function enforce(
 /** Root, mesh CA, and the mesh CAs that a takeover left trusted for one leaf lifetime (DER). @param now milliseconds */
 export function trustBundle(state: Enforced, now: number): readonly Uint8Array[] {
   const { root, meshCa } = state.meshCa.certificates;
-  const earlier = state.earlierMeshCas.filter(({ until }) => now < until).map(({ certificate }) => certificate);
+  const earlier = state.earlierMeshCas
+    .filter(({ until }) => now < until)
+    .map(({ certificate }) => certificate);
   return [root, meshCa.selfSigned, ...earlier];
 }
 
@@ -57,15 +59,14 @@ export function trustBundle(state: Enforced, now: number): readonly Uint8Array[]
  */
 function earlierMeshCas(history: VerifiedHistory): readonly TrustedUntil[] {
   const trusted: TrustedUntil[] = [];
+  const lifetime = history.manifest.certificates.leafLifetimeSeconds * 1000;
   for (let index = history.links.length - 1; index > 0; index--) {
-    const taken = history.links[index]?.document.record;
-    const before = history.links[index - 1]?.document.record;
+    const taken = history.links[index]?.head.record;
+    const before = history.links[index - 1]?.head.record;
     if (taken === undefined || before === undefined || !isTakeover(taken.kind)) break;
-    const lifetime = history.head.manifest.certificates.leafLifetimeSeconds * 1000;
-    trusted.push({
-      certificate: history.documentOf(before.meshCaCertificate),
-      until: Date.parse(taken.createdAt) + lifetime,
-    });
+    const certificate = history.documents.get(before.meshCaCertificate);
+    if (certificate === undefined) break;
+    trusted.push({ certificate, until: Date.parse(taken.createdAt) + lifetime });
   }
   return trusted;
 }

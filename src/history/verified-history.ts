@@ -55,7 +55,8 @@ export class VerifiedHistory {
 
   /** Where the newest record stands, for classification. */
   get place(): RecordPlace {
-    return { hash: this.recordHash, epoch: this.record.epoch, group: this.head.group };
+    const { generation, epoch } = this.record;
+    return { hash: this.recordHash, generation, epoch, group: this.head.group };
   }
 
   /** The newest record as what the store's head is measured against. */

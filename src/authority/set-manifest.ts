@@ -1,0 +1,263 @@
+/** SetManifest: from a request to a durable record in force (DESIGN section 8, with one coordinator). */
+import { assert } from "../core/assert.ts";
+import type { InstanceId, Sha256 } from "../core/brand.ts";
+import { QuorateError } from "../core/errors.ts";
+import { type Approval, encodeApprovals } from "../core/history/index.ts";
+import { POLICY_DOCUMENT_BYTES_MAX } from "../core/limits.ts";
+import {
+  authorize,
+  type CheckedApproval,
+  genesisApprovalBytes,
+  genesisInstanceBytes,
+  type Manifest,
+  type OwnerSet,
+  parseManifest,
+  updateApprovalBytes,
+} from "../core/manifest/index.ts";
+import { unwrap } from "../core/result.ts";
+import { parseOwnerKey, parseShareOwnerKey, SeedEngine, sha256 } from "../crypto/index.ts";
+import { checkApprovals } from "../history/read-history.ts";
+import type { Authority } from "./authority.ts";
+import type { Enforced } from "./enforced.ts";
+import {
+  type ApprovedManifest,
+  type Prepared,
+  prepareGenesis,
+  prepareUpdate,
+} from "./next-record.ts";
+import type { SelfAppraisal } from "./self-appraisal.ts";
+
+/** What an admin sends. */
+export interface SetManifestRequest {
+  readonly manifest: Uint8Array;
+  readonly policyDocuments: readonly Uint8Array[];
+  readonly approvals: readonly Approval[];
+  /** Hash of the newest genesis or update record that the caller knows; empty for a genesis. */
+  readonly previousRecord: string;
+  /** Genesis only. */
+  readonly genesisBinding: { readonly instanceId: string; readonly approval: Approval } | undefined;
+}
+
+/** Makes the requested manifest the one in force, or finds that it is. Runs alone. @returns the state that enforces it */
+export function setManifest(
+  authority: Authority,
+  self: SelfAppraisal,
+  request: SetManifestRequest,
+  allowDevelopment: boolean,
+): Promise<Enforced> {
+  // Nothing that depends on the state: a bad request never waits in the queue.
+  const manifest = parseForOneCoordinator(request.manifest, authority.ports.author.name);
+  return authority.changes.run(async () => {
+    try {
+      return await new ManifestChange(authority, self, request, manifest, allowDevelopment).run();
+    } catch (cause) {
+      const code = cause instanceof QuorateError ? cause.code : "internal";
+      authority.ports.audit.record({
+        event: "manifest-refused",
+        manifestHash: sha256(request.manifest),
+        code,
+      });
+      throw cause;
+    }
+  });
+}
+
+/** Validates a manifest for a service of one coordinator. @throws QuorateError `manifest-invalid` */
+function parseForOneCoordinator(bytes: Uint8Array, name: string): Manifest {
+  const manifest = unwrap(parseManifest(bytes, { parseOwnerKey, parseShareOwnerKey }));
+  const path = "$.coordinators";
+  const fault = (message: string): QuorateError =>
+    new QuorateError("manifest-invalid", `the manifest cannot be set here: ${path} ${message}`, {
+      faults: [{ path, message }],
+    });
+  if (manifest.coordinators.length > 1)
+    throw fault("must name one coordinator: several are not supported yet");
+  if (!manifest.coordinators.includes(name)) throw fault(`must name this coordinator, ${name}`);
+  return manifest;
+}
+
+class ManifestChange {
+  readonly #authority: Authority;
+  readonly #self: SelfAppraisal;
+  readonly #request: SetManifestRequest;
+  readonly #manifest: Manifest;
+  readonly #allowDevelopment: boolean;
+
+  constructor(
+    authority: Authority,
+    self: SelfAppraisal,
+    request: SetManifestRequest,
+    manifest: Manifest,
+    allowDevelopment: boolean,
+  ) {
+    this.#authority = authority;
+    this.#self = self;
+    this.#request = request;
+    this.#manifest = manifest;
+    this.#allowDevelopment = allowDevelopment;
+  }
+
+  async run(): Promise<Enforced> {
+    const authority = this.#authority;
+    await authority.settle();
+    await authority.refresh();
+    if (authority.problem !== undefined) throw authority.problem;
+    const { lifecycle } = authority;
+    if (lifecycle.kind === "uninitialized" && lifecycle.storeHasHead === false)
+      return this.#genesis();
+    const state = await authority.confirm();
+    const repeated = await this.#repeated(state);
+    return repeated ?? this.#update(state);
+  }
+
+  async #genesis(): Promise<Enforced> {
+    const request = this.#request;
+    if (request.previousRecord !== "") {
+      throw new QuorateError(
+        "head-moved",
+        "this coordinator has no history: the first manifest has no predecessor",
+        {
+          hint: "approve with quorate approve --genesis, or check that this is the right coordinator and store",
+          details: { head: "none" },
+        },
+      );
+    }
+    const hash = sha256(request.manifest);
+    const checked = await this.#approved(this.#manifest.owners, genesisApprovalBytes(hash));
+    await this.#requireBinding(hash);
+    const approved = await this.#complete(checked, new Map());
+    await this.#self.requireEligible(this.#manifest);
+    const engine = SeedEngine.generate();
+    return this.#commit(await prepareGenesis(approved, engine, this.#making()), checked);
+  }
+
+  async #update(state: Enforced): Promise<Enforced> {
+    const { history } = state;
+    if (this.#request.previousRecord !== history.lastSet.hash) throw this.#authority.headMoved();
+    const checked = await this.#approved(
+      state.manifest.owners,
+      this.#updateBytes(history.lineage, history.lastSet.hash),
+    );
+    if (state.manifest.trustDomain !== this.#manifest.trustDomain) {
+      const path = "$.trustDomain";
+      const message = "cannot change within a lineage: the root certificate carries it";
+      throw new QuorateError(
+        "manifest-invalid",
+        `the manifest cannot be set here: ${path} ${message}`,
+        { faults: [{ path, message }] },
+      );
+    }
+    const approved = await this.#complete(checked, history.documents);
+    await this.#self.requireEligible(this.#manifest);
+    return this.#commit(await prepareUpdate(state, approved, this.#making()), checked);
+  }
+
+  /** A set whose predecessor and manifest are those of the last set succeeds again, also below later takeovers. */
+  async #repeated(state: Enforced): Promise<Enforced | undefined> {
+    const { history } = state;
+    const { lastSet, setBeforeLast } = history;
+    const request = this.#request;
+    const isSame =
+      lastSet.record.manifest === sha256(request.manifest) &&
+      request.previousRecord === (setBeforeLast?.hash ?? "");
+    if (!isSame) return undefined;
+    const before = setBeforeLast === undefined ? undefined : history.upTo(setBeforeLast.hash);
+    if (before === undefined)
+      await this.#approved(this.#manifest.owners, genesisApprovalBytes(lastSet.record.manifest));
+    else
+      await this.#approved(
+        before.manifest.owners,
+        this.#updateBytes(history.lineage, before.recordHash),
+      );
+    return state;
+  }
+
+  #updateBytes(lineage: Sha256, predecessor: Sha256): Uint8Array {
+    return updateApprovalBytes({ lineage, predecessor, manifest: sha256(this.#request.manifest) });
+  }
+
+  async #approved(owners: OwnerSet, signed: Uint8Array): Promise<readonly CheckedApproval[]> {
+    const checked = await checkApprovals(this.#request.approvals, { owners, signed });
+    const { authorised, message } = authorize(owners, checked);
+    if (authorised) return checked;
+    throw new QuorateError("not-authorised", `too few approvals: ${message}`, {
+      hint: "let further owners run quorate approve for this manifest and its predecessor",
+    });
+  }
+
+  /** **Security:** a genesis belongs to the instance whose evidence the setter verified, not to whoever got the request. */
+  async #requireBinding(manifestHash: Sha256): Promise<void> {
+    const { instance } = this.#authority.ports.author;
+    const binding = this.#request.genesisBinding;
+    if (binding?.instanceId !== instance) {
+      throw new QuorateError("not-authorised", "the first manifest is not bound to this instance", {
+        hint: "run quorate set with an owner's --key: it verifies this coordinator and signs its instance id",
+      });
+    }
+    const signed = genesisInstanceBytes(manifestHash, instance satisfies InstanceId);
+    const { owners } = this.#manifest;
+    const [checked] = await checkApprovals([binding.approval], { owners, signed });
+    if (checked?.valid !== true) {
+      throw new QuorateError(
+        "not-authorised",
+        "the binding of the first manifest to this instance is not signed by an owner",
+      );
+    }
+  }
+
+  /** Every policy's document must be here or known already; others are refused, for they would be kept for ever. */
+  async #complete(
+    checked: readonly CheckedApproval[],
+    known: ReadonlyMap<Sha256, Uint8Array>,
+  ): Promise<ApprovedManifest> {
+    const given = new Map(this.#request.policyDocuments.map((bytes) => [sha256(bytes), bytes]));
+    const { store } = this.#authority.ports;
+    const documents: Uint8Array[] = [];
+    const missing: Sha256[] = [];
+    for (const hash of this.#manifest.policies.keys()) {
+      const bytes = given.get(hash) ?? known.get(hash) ?? (await store.getDocument(hash));
+      if (bytes === undefined || bytes.length > POLICY_DOCUMENT_BYTES_MAX) missing.push(hash);
+      else documents.push(bytes.slice());
+    }
+    if (missing.length > 0) {
+      throw new QuorateError(
+        "invalid-argument",
+        "policy documents of the manifest are missing or too large",
+        {
+          hint: "give their folder with quorate set --policies DIR",
+          faults: missing.map((hash) => ({
+            path: `$.policies["${hash}"]`,
+            message: "has no document",
+          })),
+        },
+      );
+    }
+    const owners = new Set(checked.filter(({ valid }) => valid).map(({ keyId }) => keyId));
+    const valid = this.#request.approvals.filter(({ key }) => owners.has(key));
+    return {
+      bytes: this.#request.manifest.slice(),
+      manifest: this.#manifest,
+      approvals: encodeApprovals(valid),
+      checked,
+      policyDocuments: documents,
+    };
+  }
+
+  async #commit(prepared: Prepared, checked: readonly CheckedApproval[]): Promise<Enforced> {
+    const state = await this.#authority.commit(prepared);
+    const { lastSet } = state.history;
+    assert(lastSet.hash === state.recordHash, "a set is the newest set");
+    this.#authority.ports.audit.record({
+      event: "manifest-set",
+      recordHash: state.recordHash,
+      generation: lastSet.record.generation,
+      approvedBy: checked.filter(({ valid }) => valid).map(({ keyId }) => keyId),
+    });
+    return state;
+  }
+
+  #making() {
+    const { author, now } = this.#authority.ports;
+    return { author, now: now(), allowDevelopment: this.#allowDevelopment };
+  }
+}

@@ -1,0 +1,235 @@
+/** Disaster recovery: `k` of `n` share owners give the seed back to one instance (DESIGN section 11). */
+import { isSha256, type Sha256 } from "../core/brand.ts";
+import { QuorateError } from "../core/errors.ts";
+import { parseShares, type SharesDocument } from "../core/history/index.ts";
+import { inRecoveryMode } from "../core/lifecycle/lifecycle.ts";
+import { unwrap } from "../core/result.ts";
+import {
+  combineShares,
+  hpkeInfo,
+  type HpkeRecipient,
+  type Secret,
+  SeedEngine,
+  shareCommitment,
+} from "../crypto/index.ts";
+import type { VerifiedHistory } from "../history/verified-history.ts";
+import type { Authority } from "./authority.ts";
+import { prepareRecovery } from "./next-record.ts";
+import type { SelfAppraisal } from "./self-appraisal.ts";
+
+/** HPKE purpose of a share on its way to an instance. */
+export const SHARE_SUBMISSION_PURPOSE = "quorate/share-submission/v1";
+
+/** One share owner's submission. */
+export interface ShareSubmission {
+  readonly instanceId: string;
+  /** Hash of the newest record that the owner has verified. */
+  readonly verifiedRecord: string;
+  readonly keyId: string;
+  /** HPKE to the instance. */
+  readonly encryptedShare: Uint8Array;
+}
+
+/** Where a recovery stands after a submission. */
+export interface RecoveryProgress {
+  readonly received: number;
+  readonly threshold: number;
+  /** The recovery record, once the seed was rebuilt. */
+  readonly record: Uint8Array | undefined;
+}
+
+/** Binds a share to lineage and recipient; both sides compute it. */
+export function shareSubmissionInfo(lineage: Sha256, instanceId: string): Uint8Array {
+  return hpkeInfo(SHARE_SUBMISSION_PURPOSE, lineage, instanceId, instanceId);
+}
+
+/** Collects shares until there are enough. Those of an earlier head's split are dropped when the split changes. */
+export class UserRecovery {
+  readonly #authority: Authority;
+  readonly #self: SelfAppraisal;
+  readonly #hpke: HpkeRecipient;
+  readonly #allowDevelopment: boolean;
+  readonly #shares = new Map<Sha256, Secret>();
+  #split: Sha256 | undefined;
+
+  constructor(
+    authority: Authority,
+    self: SelfAppraisal,
+    hpke: HpkeRecipient,
+    allowDevelopment: boolean,
+  ) {
+    this.#authority = authority;
+    this.#self = self;
+    this.#hpke = hpke;
+    this.#allowDevelopment = allowDevelopment;
+  }
+
+  /** Shares received and needed; `undefined` outside of recovery mode. */
+  get progress(): { readonly received: number; readonly threshold: number } | undefined {
+    const history = this.#recoverable();
+    if (history === undefined) return undefined;
+    const { shares } = history.record;
+    const received = shares === this.#split ? this.#shares.size : 0;
+    return { received, threshold: history.manifest.shareOwners?.threshold ?? 0 };
+  }
+
+  /**
+   * Takes one share; with the last one needed, recovers. A wrong or repeated share costs nothing.
+   *
+   * @throws QuorateError `not-ready` (nothing to recover), `not-found` (another instance), `rollback`, `decryption-failed`,
+   * `share-invalid`, `share-duplicate`, `unsupported` (no share owners), or why the recovery record could not be set.
+   */
+  submit(submission: ShareSubmission): Promise<RecoveryProgress> {
+    return this.#authority.changes.run(async () => {
+      const { audit } = this.#authority.ports;
+      try {
+        const progress = await this.#submit(submission);
+        audit.record({
+          event: "share-submitted",
+          keyId: submission.keyId,
+          received: progress.received,
+          threshold: progress.threshold,
+        });
+        return progress;
+      } catch (cause) {
+        const code = cause instanceof QuorateError ? cause.code : "internal";
+        audit.record({ event: "share-refused", keyId: submission.keyId.slice(0, 64), code });
+        throw cause;
+      }
+    });
+  }
+
+  async #submit(submission: ShareSubmission): Promise<RecoveryProgress> {
+    const authority = this.#authority;
+    this.#requireThisInstance(submission.instanceId);
+    await authority.settle();
+    await authority.refresh();
+    if (authority.problem !== undefined) throw authority.problem;
+    const history = this.#recoverable();
+    if (history === undefined) {
+      throw new QuorateError("not-ready", "this coordinator is not waiting for shares", {
+        hint: "quorate status shows its mode; only a coordinator that awaits recovery takes shares",
+      });
+    }
+    requireVerified(history, submission.verifiedRecord);
+    const document = this.#currentSplit(history);
+    await this.#add(document, submission, history.lineage);
+    const { threshold } = document;
+    const received = this.#shares.size;
+    if (received < threshold) return { received, threshold, record: undefined };
+    return { received, threshold, record: await this.#recover(history, document) };
+  }
+
+  #requireThisInstance(instanceId: string): void {
+    const { instance } = this.#authority.ports.author;
+    if (instanceId === instance) return;
+    throw new QuorateError(
+      "not-found",
+      "the share is meant for another instance of this coordinator",
+      {
+        hint: "the coordinator has restarted since: verify it again and submit again",
+        details: { instance },
+      },
+    );
+  }
+
+  #recoverable(): VerifiedHistory | undefined {
+    return inRecoveryMode(this.#authority.lifecycle) ? this.#authority.history : undefined;
+  }
+
+  #currentSplit(history: VerifiedHistory): SharesDocument {
+    const { shares } = history.record;
+    if (shares === null) {
+      throw new QuorateError(
+        "unsupported",
+        "the manifest in force names no share owners: its secrets cannot be recovered",
+        {
+          hint: "a new lineage is needed: start over an empty store",
+        },
+      );
+    }
+    if (shares !== this.#split) {
+      this.#forget();
+      this.#split = shares;
+    }
+    return unwrap(parseShares(history.documentOf(shares)));
+  }
+
+  async #add(
+    document: SharesDocument,
+    submission: ShareSubmission,
+    lineage: Sha256,
+  ): Promise<void> {
+    const owner = document.shares.find(({ key }) => key === submission.keyId);
+    if (owner === undefined) {
+      throw new QuorateError("share-invalid", "no share of this history belongs to that key", {
+        hint: `share owners are ${document.shares.map(({ name }) => name).join(", ")}`,
+      });
+    }
+    const info = shareSubmissionInfo(lineage, this.#authority.ports.author.instance);
+    const share = unwrap(await this.#hpke.open(info, submission.encryptedShare));
+    const refused = (code: "share-invalid" | "share-duplicate", message: string): QuorateError => {
+      share.dispose();
+      return new QuorateError(code, message);
+    };
+    if (shareCommitment(share) !== owner.commitment) {
+      throw refused(
+        "share-invalid",
+        `this is not the share of ${owner.name} that the history commits to`,
+      );
+    }
+    if (this.#shares.has(owner.key))
+      throw refused("share-duplicate", `the share of ${owner.name} was submitted already`);
+    this.#shares.set(owner.key, share);
+  }
+
+  async #recover(history: VerifiedHistory, document: SharesDocument): Promise<Uint8Array> {
+    await this.#self.requireEligible(history.manifest);
+    const commitments = document.shares.map(({ commitment }) => commitment);
+    const seed = unwrap(
+      await combineShares([...this.#shares.values()], document.threshold, commitments),
+    );
+    const engine = new SeedEngine(seed);
+    // **Security:** the shares could come from a store that was put together from two histories.
+    if (engine.lineage !== history.lineage) {
+      engine.dispose();
+      this.#forget();
+      throw new QuorateError(
+        "verification-failed",
+        "the recovered seed does not belong to this history",
+      );
+    }
+    const { author, now } = this.#authority.ports;
+    const making = { author, now: now(), allowDevelopment: this.#allowDevelopment };
+    const state = await this.#authority.commit(await prepareRecovery(history, engine, making));
+    const owners = [...this.#shares.keys()];
+    this.#forget();
+    const { epoch } = state.history.record;
+    this.#authority.ports.audit.record({
+      event: "recovered",
+      recordHash: state.recordHash,
+      epoch,
+      shareOwners: owners,
+    });
+    return state.history.head.head.bytes;
+  }
+
+  #forget(): void {
+    for (const share of this.#shares.values()) share.dispose();
+    this.#shares.clear();
+    this.#split = undefined;
+  }
+}
+
+/** **Security:** a store that was rolled back would revive an old manifest; the owner knows a newer record. */
+function requireVerified(history: VerifiedHistory, verified: string): void {
+  if (isSha256(verified) && history.contains(verified)) return;
+  throw new QuorateError(
+    "rollback",
+    "the store's history does not contain the record that the share owner verified last",
+    {
+      hint: "the store may have been rolled back or exchanged; restore it, or verify again if you expected this",
+      details: { head: history.recordHash },
+    },
+  );
+}
