@@ -29,11 +29,9 @@ export class FaultSink {
   }
 }
 
-/** The JSON path of a member: `$.owners`, or `$.policies["ab cd"]` for keys that are no plain words. */
+/** The JSON path of a member: `$.owners`, or `$.policies["0a1b…"]` for keys that are no plain, short words. */
 export function memberPath(path: string, key: string): string {
-  return /^[A-Za-z_][A-Za-z0-9_]*$/.test(key) && key.length <= QUOTED_MAX
-    ? `${path}.${key}`
-    : `${path}[${quote(key)}]`;
+  return /^[A-Za-z_][A-Za-z0-9_]{0,31}$/.test(key) ? `${path}.${key}` : `${path}[${quote(key)}]`;
 }
 
 /** The JSON path of an array's item: `$.owners.keys[0]`. */
