@@ -40,7 +40,7 @@ export interface AuthorityPorts {
   readonly log: Logger;
   readonly audit: AuditLog;
   /** Milliseconds since the Unix epoch. */
-  now(): number;
+  readonly now: () => number;
 }
 
 /** Changes that may wait at once; each is a manifest or a share of a person. */

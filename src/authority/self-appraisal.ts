@@ -24,7 +24,7 @@ export interface SelfAppraisalPorts {
   readonly appraiser: Appraiser;
   readonly collateral: CollateralSource;
   readonly allowDevelopment: boolean;
-  now(): number;
+  readonly now: () => number;
 }
 
 /** This instance as others see it. */

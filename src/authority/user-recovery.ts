@@ -180,6 +180,7 @@ export class UserRecovery {
     }
     if (this.#shares.has(owner.key))
       throw refused("share-duplicate", `the share of ${owner.name} was submitted already`);
+    }
     this.#shares.set(owner.key, share);
   }
 
