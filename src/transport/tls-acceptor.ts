@@ -38,7 +38,10 @@ export class TlsAcceptor {
       handshakeTimeout: options.timeoutMs,
     });
     this.#server.on("secureConnection", (socket) => {
-      this.#pending.get(connectionKey(socket))?.(socket);
+      const finish = this.#pending.get(connectionKey(socket));
+      // A client that has reset the connection by now has no address any more.
+      if (finish === undefined) socket.destroy();
+      else finish(socket);
     });
     this.#server.on("tlsClientError", (error, socket) => {
       this.#pending.get(connectionKey(socket))?.(error);
@@ -55,7 +58,7 @@ export class TlsAcceptor {
   async accept(tcp: Socket, signal: AbortSignal): Promise<AcceptedTls> {
     signal.throwIfAborted();
     const key = connectionKey(tcp);
-    const facts = new Promise<AcceptedTls>((resolve, reject) => {
+    const accepted = new Promise<AcceptedTls>((resolve, reject) => {
       signal.addEventListener("abort", () => reject(abortReason(signal)), { once: true });
       this.#pending.set(key, (result) => {
         if (result instanceof Error) {
@@ -67,7 +70,7 @@ export class TlsAcceptor {
       this.#server.emit("connection", tcp);
     });
     try {
-      return await facts;
+      return await accepted;
     } finally {
       this.#pending.delete(key);
     }
