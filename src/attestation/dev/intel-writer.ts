@@ -20,8 +20,13 @@ export function pckExtension(fields: PckExtension): WrittenExtension {
   const tcb = `${PCK_EXTENSION_OID}.2`;
   const svns = [...fields.components, fields.pceSvn];
   const { platformInstanceId } = fields;
+  // The raw CPUSVN: on real machines an encoding of the components that only Intel knows.
+  const cpuSvn = pair(`${tcb}.18`, derOctetString(Uint8Array.from(fields.components)));
   const value = derSequence(
-    pair(tcb, derSequence(...svns.map((svn, i) => pair(`${tcb}.${i + 1}`, derInteger(svn))))),
+    pair(
+      tcb,
+      derSequence(...svns.map((svn, i) => pair(`${tcb}.${i + 1}`, derInteger(svn))), cpuSvn),
+    ),
     pair(`${PCK_EXTENSION_OID}.3`, derOctetString(fields.pceId)),
     pair(`${PCK_EXTENSION_OID}.4`, derOctetString(fields.fmspc)),
     ...(platformInstanceId === undefined

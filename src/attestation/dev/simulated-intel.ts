@@ -199,8 +199,7 @@ function tcbInfo(span: Span): Readonly<Record<string, unknown>> {
         tcb: {
           sgxtcbcomponents: svns(SIMULATED_PCK.components),
           pcesvn: SIMULATED_PCK.pceSvn,
-          // Like Intel's, the first two are above what the machine has: its module is judged by its identity.
-          tdxtcbcomponents: svns([7, 2, 4, ...new Array<number>(13).fill(0)]),
+          tdxtcbcomponents: svns([5, 0, 4, ...new Array<number>(13).fill(0)]),
         },
         tcbDate: TCB_DATE,
         tcbStatus: "UpToDate",
