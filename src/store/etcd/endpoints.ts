@@ -3,12 +3,14 @@
  * the next: the client library would pick one at random for every call and repeat transactions by itself.
  */
 import { setTimeout as delay } from "node:timers/promises";
+import type { CallOptions } from "@grpc/grpc-js";
 import { Etcd3, type IOptions } from "etcd3";
 import { assert } from "../../core/assert.ts";
 import { QuorateError } from "../../core/errors.ts";
 import { ETCD_ATTEMPT_MS, ETCD_RETRY_PAUSE_MS } from "../../core/limits.ts";
 import type { Call } from "../bounded.ts";
 import { refusalOf } from "./etcd-error.ts";
+import { Login, type LoginCredentials } from "./login.ts";
 
 /** How to reach an etcd. */
 export interface EtcdAddress {
@@ -17,46 +19,60 @@ export interface EtcdAddress {
   /** Makes the connections TLS; plain otherwise. */
   readonly tls?: EtcdTls | undefined;
   /** Password authentication, if etcd has it enabled. */
-  readonly login?: { readonly user: string; readonly password: string } | undefined;
+  readonly login?: LoginCredentials | undefined;
 }
 
-/** PEM texts. etcd's certificate must name the host name or IP address of each endpoint. */
+/** How to know etcd, and be known to it, over TLS. Certificates and keys are PEM texts. */
 export interface EtcdTls {
   /** Authorities that etcd's certificate may come from. */
   readonly certificateAuthorities: string;
   /** The client certificate chain and its key, if etcd asks for one. */
   readonly client?: { readonly certificate: string; readonly privateKey: string } | undefined;
+  /**
+   * The DNS name that etcd's certificate must hold. Needed where an endpoint is an IP address, which TLS has no name
+   * for. @default the endpoint's host name
+   */
+  readonly serverName?: string | undefined;
 }
 
-/** Bounds one request to one endpoint; absolute, in milliseconds since the Unix epoch. */
-export interface RequestOptions {
-  readonly deadline: number;
+/** One member of the etcd, as far as it is known. */
+export class Endpoint {
+  readonly client: Etcd3;
+  readonly #login: Login | undefined;
+
+  constructor(hostAndPort: string, address: EtcdAddress) {
+    this.client = new Etcd3(clientOptions(hostAndPort, address));
+    this.#login = address.login && new Login(this.client, address.login);
+  }
+
+  /** Options for one call, which include the login. @param timeoutMs also bounds the login */
+  async callOptions(timeoutMs: number): Promise<CallOptions> {
+    return (await this.#login?.callOptions(Date.now() + timeoutMs)) ?? {};
+  }
 }
 
 export class Endpoints {
-  readonly #clients: readonly Etcd3[];
+  readonly #endpoints: readonly Endpoint[];
   #current: number;
   #closed = false;
 
   constructor(address: EtcdAddress) {
     assert(address.endpoints.length > 0, "an etcd has at least one endpoint");
-    this.#clients = address.endpoints.map(
-      (endpoint) => new Etcd3(clientOptions(endpoint, address)),
-    );
+    this.#endpoints = address.endpoints.map((endpoint) => new Endpoint(endpoint, address));
     // Several coordinators should not all burden the endpoint that is listed first.
-    this.#current = Math.floor(Math.random() * this.#clients.length);
+    this.#current = Math.floor(Math.random() * this.#endpoints.length);
   }
 
-  /** The client that calls go to now. */
-  current(): Etcd3 {
-    const client = this.#clients[this.#current];
-    assert(client !== undefined, "the current endpoint exists");
-    return client;
+  /** The endpoint that calls go to now. */
+  current(): Endpoint {
+    const endpoint = this.#endpoints[this.#current];
+    assert(endpoint !== undefined, "the current endpoint exists");
+    return endpoint;
   }
 
   /** Sends the next calls elsewhere, unless that has happened already. */
-  leave(client: Etcd3): void {
-    if (client === this.current()) this.#current = (this.#current + 1) % this.#clients.length;
+  leave(endpoint: Endpoint): void {
+    if (endpoint === this.current()) this.#current = (this.#current + 1) % this.#endpoints.length;
   }
 
   /**
@@ -67,22 +83,25 @@ export class Endpoints {
    */
   async ask<T>(
     call: EtcdCall,
-    request: (client: Etcd3, options: RequestOptions) => Promise<T>,
+    request: (client: Etcd3, options: CallOptions) => Promise<T>,
     beforeRepeating: () => Promise<T | undefined> = () => Promise.resolve(undefined),
   ): Promise<T> {
     for (let attempt = 1; ; attempt++) {
       call.assertWaiting();
       if (this.#closed) throw new QuorateError("store-unavailable", "the store is closed");
-      const client = this.current();
+      const endpoint = this.current();
       try {
-        return await request(client, { deadline: Date.now() + attemptMs(call) });
+        const timeoutMs = Math.min(ETCD_ATTEMPT_MS, call.remainingMs());
+        const options = await endpoint.callOptions(timeoutMs);
+        call.assertWaiting();
+        return await request(endpoint.client, { ...options, deadline: Date.now() + timeoutMs });
       } catch (error) {
         const refusal = refusalOf(error);
         if (refusal !== undefined) throw refusal;
         call.lastFailure = error;
-        this.leave(client);
+        this.leave(endpoint);
       }
-      if (attempt % this.#clients.length === 0) await delay(ETCD_RETRY_PAUSE_MS);
+      if (attempt % this.#endpoints.length === 0) await delay(ETCD_RETRY_PAUSE_MS);
       const result = await beforeRepeating();
       if (result !== undefined) return result;
     }
@@ -91,7 +110,7 @@ export class Endpoints {
   /** Closes all connections; requests in flight fail. */
   close(): void {
     this.#closed = true;
-    for (const client of this.#clients) client.close();
+    for (const { client } of this.#endpoints) client.close();
   }
 }
 
@@ -100,15 +119,9 @@ export interface EtcdCall extends Call {
   lastFailure?: unknown;
 }
 
-/** Milliseconds that one attempt may take. */
-function attemptMs(call: Call): number {
-  return Math.min(ETCD_ATTEMPT_MS, call.remainingMs());
-}
-
-function clientOptions(endpoint: string, { tls, login }: EtcdAddress): IOptions {
-  const callOptions = (): RequestOptions => ({ deadline: Date.now() + ETCD_ATTEMPT_MS });
+function clientOptions(hostAndPort: string, { tls }: EtcdAddress): IOptions {
   return {
-    hosts: `${tls === undefined ? "http" : "https"}://${endpoint}`,
+    hosts: `${tls === undefined ? "http" : "https"}://${hostAndPort}`,
     ...(tls && {
       credentials: {
         rootCertificate: Buffer.from(tls.certificateAuthorities),
@@ -118,7 +131,6 @@ function clientOptions(endpoint: string, { tls, login }: EtcdAddress): IOptions 
         }),
       },
     }),
-    ...(login && { auth: { username: login.user, password: login.password, callOptions } }),
     grpcOptions: {
       // etcd answers pings that come faster with GOAWAY.
       "grpc.keepalive_time_ms": 10_000,
@@ -128,6 +140,10 @@ function clientOptions(endpoint: string, { tls, login }: EtcdAddress): IOptions 
       "grpc.max_reconnect_backoff_ms": 1_000,
       // grpc-js would repeat requests by itself that the server may have seen.
       "grpc.enable_retries": 0,
+      ...(tls?.serverName !== undefined && {
+        "grpc.ssl_target_name_override": tls.serverName,
+        "grpc.default_authority": tls.serverName,
+      }),
     },
     faultHandling: { global: oneAttempt, host: () => oneAttempt },
   };

@@ -4,6 +4,7 @@
  * Reads are linearizable. A swap is one transaction that compares the head's mod revision **and** its value, because
  * restoring a snapshot rewinds revisions, and writes head and record's document together.
  */
+import type { CallOptions as RequestOptions } from "@grpc/grpc-js";
 import type { Etcd3, ICompare, IKeyValue, IRangeResponse } from "etcd3";
 import type { Sha256 } from "../../core/brand.ts";
 import { equalBytes } from "../../core/bytes.ts";
@@ -20,7 +21,7 @@ import {
 } from "../content.ts";
 import type { CallOptions, Head, Store, SwapOutcome, Watch } from "../store.ts";
 import { wakeup } from "../wakeup.ts";
-import { Endpoints, type EtcdAddress, type EtcdCall, type RequestOptions } from "./endpoints.ts";
+import { Endpoints, type EtcdAddress, type EtcdCall } from "./endpoints.ts";
 import { refusalOf } from "./etcd-error.ts";
 import { watchKey } from "./key-watch.ts";
 

@@ -4,9 +4,8 @@
  * the listener is woken to read for itself.
  */
 import { setTimeout as delay } from "node:timers/promises";
-import type { Etcd3 } from "etcd3";
 import { ETCD_ATTEMPT_MS, ETCD_RETRY_PAUSE_MS, ETCD_WATCH_POLL_MS } from "../../core/limits.ts";
-import type { Endpoints } from "./endpoints.ts";
+import type { Endpoint, Endpoints } from "./endpoints.ts";
 
 /** A running watch. */
 export interface KeyWatch {
@@ -34,8 +33,8 @@ export function watchKey(
 
   async function run(): Promise<void> {
     while (!closing.signal.aborted) {
-      const client = endpoints.current();
-      const stream = await openStream(client, key, wake, closing.signal);
+      const endpoint = endpoints.current();
+      const stream = await openStream(endpoint, key, wake, closing.signal);
       if (stream !== undefined) {
         markStarted();
         // What happened between two streams was reported by neither.
@@ -44,7 +43,7 @@ export function watchKey(
         stream.cancel();
         wake();
       }
-      endpoints.leave(client);
+      endpoints.leave(endpoint);
       await pause(ETCD_RETRY_PAUSE_MS);
     }
   }
@@ -79,7 +78,7 @@ interface EventStream {
 
 /** Opens a stream; `undefined` if the endpoint does not confirm it within ETCD_ATTEMPT_MS. */
 async function openStream(
-  client: Etcd3,
+  endpoint: Endpoint,
   key: Buffer,
   wake: () => void,
   closing: AbortSignal,
@@ -100,7 +99,9 @@ async function openStream(
   const timer = setTimeout(end, ETCD_ATTEMPT_MS);
 
   let cancel: () => void = () => undefined;
-  client.watchClient.watch().then((stream) => {
+  const opening = async (): Promise<void> => {
+    const options = await endpoint.callOptions(ETCD_ATTEMPT_MS);
+    const stream = await endpoint.client.watchClient.watch(options);
     cancel = () => {
       // Ended first: the client library closes the endpoint's other connections when an open stream is cancelled.
       stream.end();
@@ -119,7 +120,8 @@ async function openStream(
       .on("end", end);
     if (hasEnded) cancel();
     else stream.write({ create_request: { key } });
-  }, end);
+  };
+  opening().catch(end);
 
   const isCreated = await created;
   clearTimeout(timer);
