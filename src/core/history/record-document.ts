@@ -115,10 +115,12 @@ function signingBytes(body: Uint8Array): Uint8Array {
   return lengthPrefixedList(RECORD_FORMAT, body);
 }
 
-/** The signature in the document's second line, which must also be its last. 128 characters without padding are 96 bytes. */
+/** The signature in the document's second line, which must also be its last. */
 function parseSignature(line: Uint8Array): Uint8Array | undefined {
   if (line.length !== SIGNATURE_CHARACTERS + 1 || line.at(-1) !== NEWLINE) return undefined;
-  return fromBase64(String.fromCharCode(...line.subarray(0, SIGNATURE_CHARACTERS)));
+  const signature = fromBase64(String.fromCharCode(...line.subarray(0, SIGNATURE_CHARACTERS)));
+  // Padding can make a shorter one as long in base64.
+  return signature?.length === RECORD_SIGNATURE_BYTES ? signature : undefined;
 }
 
 function corrupt(faults: FaultSink): QuorateError {
