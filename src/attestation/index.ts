@@ -2,6 +2,7 @@
 export { type Appraisal, type AppraisalContext, Appraiser } from "./appraiser.ts";
 export type { Claims, CommonClaims, SnpClaims, TdxClaims } from "./claims.ts";
 export { developmentMeasurement } from "./dev/development-measurement.ts";
+export { formatCollateralFile, parseCollateralFile } from "./collateral/collateral-file.ts";
 export { detectPlatform } from "./configfs-tsm/detect-platform.ts";
 export { DevelopmentQuoter } from "./dev/development-quoter.ts";
 export {
@@ -11,7 +12,9 @@ export {
   loadDevelopmentVendor,
 } from "./dev/development-vendor.ts";
 export { SIMULATED_TCB } from "./dev/simulated-chain.ts";
+export { type Description, describeEvidence } from "./describe.ts";
 export type { Evidence } from "./evidence.ts";
+export { EVIDENCE_FORMAT, formatEvidenceFile, parseEvidenceFile } from "./evidence-file.ts";
 export { FAILURE_MEANINGS, type Failure, type FailureCode } from "./failure.ts";
 export {
   type AppraisalPolicy,
@@ -20,6 +23,8 @@ export {
   appraisalPolicy,
 } from "./policy/appraisal-policy.ts";
 export { appraiseClaims } from "./policy/appraise-claims.ts";
+export { proposeReferenceValues } from "./propose-reference-values.ts";
 export type { PlatformDescription, QuoteOptions, Quoter } from "./quoter.ts";
+export { decodePemChain } from "./tdx/pem.ts";
 export { type AppraisedIdentity, type SetMismatch, type Verdict, allFailures } from "./verdict.ts";
 export { type Collateral, NO_COLLATERAL, type VerifiedEvidence } from "./verification.ts";

@@ -172,3 +172,7 @@ export const ETCD_WATCH_POLL_MS = 2_000;
 export const ETCD_ENDPOINTS_MAX = 16;
 /** One owner's signature: the longest accepted form, ECDSA P-384 in DER, has 104 bytes. */
 export const OWNER_SIGNATURE_BYTES_MAX = 104;
+/** A file of evidence: quote and certificates in base64 or hex with line breaks. */
+export const EVIDENCE_FILE_BYTES_MAX = 256 * 1024;
+/** A file of certificates that a person gives to a command: a chain in PEM has about 7 KiB. */
+export const CERTIFICATE_FILE_BYTES_MAX = 256 * 1024;
