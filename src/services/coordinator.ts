@@ -1,0 +1,284 @@
+/** A running coordinator: every part, started in order and stopped in reverse. */
+import { Appraiser, type Quoter } from "../attestation/index.ts";
+import { Authority } from "../authority/authority.ts";
+import { type CollateralSource, SelfAppraisal } from "../authority/self-appraisal.ts";
+import { UserRecovery } from "../authority/user-recovery.ts";
+import type { Address } from "../config/address.ts";
+import type { AuditLog } from "../observability/audit.ts";
+import { type AdminServer, type Check, startAdminServer } from "../observability/admin-server.ts";
+import type { Logger } from "../observability/log.ts";
+import { Metrics } from "../observability/metrics.ts";
+import type { Store } from "../store/store.ts";
+import { generateInstance, type InstanceIdentity } from "../transport/instance-identity.ts";
+import { freshQuoteProver, instanceProver, type Peer, proofVerifier } from "../transport/proof.ts";
+import { SessionServer, type TransportEvent } from "../transport/session-server.ts";
+import { healthService } from "./health.ts";
+import { meshService } from "./mesh-api.ts";
+import { modeLabel } from "./mode.ts";
+import { MeteredStore } from "./metered-store.ts";
+import { reflectionService } from "./reflection.ts";
+import { userService } from "./user-api.ts";
+import { type Workload, workloadVerifier } from "./workloads.ts";
+
+/** What a coordinator is started with. */
+export interface CoordinatorOptions {
+  /** Stable name, as the manifest lists it. */
+  readonly name: string;
+  /** Closed by {@link Coordinator.stop}. */
+  readonly store: Store;
+  readonly quoter: Quoter;
+  readonly collateral: CollateralSource;
+  /** **Security:** true lets simulated evidence count; only `--insecure-dev-attestation` sets it. */
+  readonly allowDevelopment: boolean;
+  readonly userAddress: Address;
+  readonly meshAddress: Address;
+  /** `undefined`: no admin port. */
+  readonly adminAddress: Address | undefined;
+  readonly log: Logger;
+  readonly audit: AuditLog;
+  readonly version: string;
+  readonly now: () => number;
+}
+
+/** How long running calls may go on once a stop was asked for, in milliseconds. */
+const STOP_GRACE_MILLIS = 3_000;
+
+/** One coordinator process's service. */
+export class Coordinator {
+  readonly userAddress: Address;
+  readonly meshAddress: Address;
+  readonly adminAddress: Address | undefined;
+  readonly #options: CoordinatorOptions;
+  readonly #authority: Authority;
+  readonly #user: SessionServer<Peer<unknown>>;
+  readonly #mesh: SessionServer<Peer<Workload>>;
+  readonly #admin: AdminServer | undefined;
+  #stopped: Promise<void> | undefined;
+
+  private constructor(options: CoordinatorOptions, parts: Parts) {
+    this.#options = options;
+    this.#authority = parts.authority;
+    this.#user = parts.user;
+    this.#mesh = parts.mesh;
+    this.#admin = parts.admin;
+    this.userAddress = { host: options.userAddress.host, port: parts.user.address.port };
+    this.meshAddress = { host: options.meshAddress.host, port: parts.mesh.address.port };
+    this.adminAddress = parts.admin?.address;
+  }
+
+  /**
+   * Starts everything; on failure stops again what had started.
+   *
+   * @throws QuorateError of the store, of the quote device, or `unavailable` for a port that can't be had.
+   */
+  static async start(options: CoordinatorOptions): Promise<Coordinator> {
+    const started: (() => Promise<void>)[] = [() => options.store.close()];
+    try {
+      return new Coordinator(options, await startParts(options, started));
+    } catch (cause) {
+      for (const stop of started.reverse()) await stop();
+      throw cause;
+    }
+  }
+
+  /** The mode's name, for logs. */
+  get mode(): string {
+    return modeLabel(this.#authority);
+  }
+
+  /** Takes no new calls, lets running ones finish for some seconds, then ends everything. Idempotent. */
+  stop(): Promise<void> {
+    return (this.#stopped ??= this.#stop());
+  }
+
+  async #stop(): Promise<void> {
+    await Promise.all([this.#mesh.stop(STOP_GRACE_MILLIS), this.#user.stop(STOP_GRACE_MILLIS)]);
+    await this.#authority.close();
+    await this.#admin?.close();
+    await this.#options.store.close();
+  }
+}
+
+interface Parts {
+  readonly authority: Authority;
+  readonly user: SessionServer<Peer<unknown>>;
+  readonly mesh: SessionServer<Peer<Workload>>;
+  readonly admin: AdminServer | undefined;
+}
+
+async function startParts(
+  options: CoordinatorOptions,
+  started: (() => Promise<void>)[],
+): Promise<Parts> {
+  const { name, quoter, collateral, allowDevelopment, log, audit, now } = options;
+  const startedAt = now();
+  const metrics = new Metrics();
+  const instance = await generateInstance(name, ["localhost", "127.0.0.1", "::1"]);
+  const appraiser = new Appraiser();
+  const self = new SelfAppraisal({
+    quoter,
+    instance: instance.keys,
+    appraiser,
+    collateral,
+    allowDevelopment,
+    now,
+  });
+  // A coordinator that can't quote is of no use: fail at start, with the reason.
+  await self.evidence();
+  const store = new MeteredStore(options.store, metrics);
+  const authority = await Authority.open({
+    store,
+    author: { name, instance: instance.keys.id },
+    log,
+    audit,
+    now,
+  });
+  started.push(() => authority.close());
+  const recovery = new UserRecovery(authority, self, instance.hpke, allowDevelopment);
+
+  const user = await startUserPort(options, instance, [
+    userService({
+      authority,
+      self,
+      recovery,
+      instance,
+      quoter,
+      allowDevelopment,
+      version: options.version,
+      startedAt,
+    }),
+    healthService(() => modeLabel(authority) === "ready"),
+    reflectionService(),
+  ]);
+  started.push(() => user.stop(0));
+
+  const evidence = workloadVerifier({ authority, appraiser, collateral, metrics, now });
+  const mesh = await SessionServer.start<Peer<Workload>>({
+    ...listenOn(options.meshAddress),
+    identity: instance.tls,
+    attestation: {
+      purpose: "mesh-session",
+      prover: instanceProver(instance, () => self.evidence()),
+      verifier: proofVerifier({ accept: ["fresh-quote"], evidence }),
+    },
+    plain: false,
+    services: [meshService({ authority, audit, metrics, now })],
+    observe: observer(options, metrics),
+  });
+  started.push(() => mesh.stop(0));
+
+  const follow = (): void => {
+    showState(authority, metrics);
+    closeExcluded(authority, mesh, log, now);
+  };
+  authority.onChange(follow);
+  follow();
+  const admin =
+    options.adminAddress === undefined
+      ? undefined
+      : await startAdminServer(
+          options.adminAddress,
+          { readiness: () => readiness(authority), started: () => true },
+          metrics,
+        );
+  return { authority, user, mesh, admin };
+}
+
+function startUserPort(
+  options: CoordinatorOptions,
+  instance: InstanceIdentity,
+  services: Parameters<typeof SessionServer.start<Peer<unknown>>>[0]["services"],
+): Promise<SessionServer<Peer<unknown>>> {
+  const nobody = { verify: () => Promise.reject(new Error("userapi asks nobody for evidence")) };
+  return SessionServer.start<Peer<unknown>>({
+    ...listenOn(options.userAddress),
+    identity: instance.tls,
+    attestation: {
+      purpose: "user-session",
+      prover: freshQuoteProver({
+        quote: (reportData, signal) => options.quoter.quote(reportData, { signal }),
+      }),
+      verifier: proofVerifier({ accept: ["none"], evidence: nobody }),
+    },
+    plain: true,
+    services,
+  });
+}
+
+function listenOn({ host, port }: Address): { host: string; port: number } {
+  return { host, port };
+}
+
+function observer(
+  options: CoordinatorOptions,
+  metrics: Metrics,
+): (event: TransportEvent<Peer<Workload>>) => void {
+  const { log, audit } = options;
+  return (event) => {
+    switch (event.kind) {
+      case "refused":
+        log.info({ remote: event.remote, error: event.error }, "session refused");
+        audit.record({
+          event: "attestation-refused",
+          remote: event.remote,
+          code: event.error.code,
+          message: event.error.message,
+        });
+        return;
+      case "opened":
+        metrics.sessions.inc();
+        return;
+      case "closed":
+        metrics.sessions.dec();
+        return;
+      case "internal-error":
+        log.error(
+          { error: event.error, method: event.method, requestId: event.requestId },
+          "internal error",
+        );
+        return;
+      case "rejected":
+        log.debug({ remote: event.remote, reason: event.reason }, "connection rejected");
+    }
+  };
+}
+
+/** **Security:** a session whose workload the new manifest excludes ends at once, streams included. */
+function closeExcluded(
+  authority: Authority,
+  mesh: SessionServer<Peer<Workload>>,
+  log: Logger,
+  now: () => number,
+): void {
+  const { lifecycle } = authority;
+  if (lifecycle.kind !== "ready") return;
+  for (const session of mesh.sessions()) {
+    if (session.kind !== "attested" || session.peer.proof !== "fresh-quote") continue;
+    try {
+      session.peer.claims.identityUnder(lifecycle.state.payload, now());
+    } catch (cause) {
+      log.info(
+        { remote: session.remote, error: cause },
+        "session closed: the manifest in force excludes it",
+      );
+      session.close();
+    }
+  }
+}
+
+function showState(authority: Authority, metrics: Metrics): void {
+  const record = authority.state?.payload.history.record;
+  metrics.setMode(modeLabel(authority));
+  metrics.generation.set(record?.generation ?? 0);
+  metrics.epoch.set(record?.epoch ?? 0);
+  metrics.suspended.set(authority.problem === undefined ? 0 : 1);
+}
+
+function readiness(authority: Authority): readonly Check[] {
+  const mode = modeLabel(authority);
+  const { problem } = authority;
+  return [
+    { name: "state", ok: mode === "ready", detail: mode },
+    { name: "store", ok: problem === undefined, detail: problem?.message ?? "fine" },
+  ];
+}

@@ -1,0 +1,80 @@
+/** One page of the history: records, and the documents that they are the first to refer to. */
+import type { Sha256 } from "../core/brand.ts";
+import { QuorateError } from "../core/errors.ts";
+import { GRPC_MESSAGE_BYTES_MAX, HISTORY_PAGE_MAX } from "../core/limits.ts";
+import { referencesOf, type VerifiedHistory } from "../history/verified-history.ts";
+
+/** Room that a page leaves in a message for everything else. */
+const PAGE_BYTES_MAX = GRPC_MESSAGE_BYTES_MAX - 64 * 1024;
+
+export interface PageRequest {
+  readonly afterRecord: string;
+  readonly pageSize: number;
+  readonly pageToken: string;
+}
+
+/**
+ * The page after a record that the caller knows, or after an earlier page.
+ *
+ * @throws QuorateError `not-found` for a record of another history, `invalid-argument` for a foreign token.
+ */
+export function historyPage(history: VerifiedHistory, request: PageRequest) {
+  const first = startOf(history, request.afterRecord);
+  let at = request.pageToken === "" ? first : tokenPosition(history, request.pageToken, first);
+  const seen = new Set<Sha256>(history.links.slice(first, at).flatMap(referencesOf));
+  const records: Uint8Array[] = [];
+  const documents: Uint8Array[] = [];
+  const size =
+    request.pageSize === 0 ? HISTORY_PAGE_MAX : Math.min(request.pageSize, HISTORY_PAGE_MAX);
+  let room = PAGE_BYTES_MAX;
+  for (; at < history.links.length && records.length < size; at++) {
+    const link = history.links[at];
+    if (link === undefined) break;
+    const news = [...new Set(referencesOf(link))].filter((hash) => !seen.has(hash));
+    const found = news
+      .map((hash) => history.documents.get(hash))
+      .filter((bytes) => bytes !== undefined);
+    const bytes = [link.head.bytes, ...found].reduce((sum, part) => sum + part.length + 8, 0);
+    if (bytes > room && records.length > 0) break;
+    room -= bytes;
+    records.push(link.head.bytes);
+    documents.push(...found);
+    for (const hash of news) seen.add(hash);
+  }
+  return {
+    records,
+    documents,
+    nextPageToken: at < history.links.length ? `${history.lineage.slice(0, 16)}.${at}` : "",
+    headRecordHash: history.recordHash,
+  };
+}
+
+function startOf(history: VerifiedHistory, after: string): number {
+  if (after === "") return 0;
+  const position = history.positionOf(after as Sha256);
+  if (position !== undefined) return position + 1;
+  throw new QuorateError(
+    "not-found",
+    "the history does not contain the record that you have verified",
+    {
+      hint: "this coordinator serves another history, or its store was rolled back; ask for the whole history to compare",
+      details: { head: history.recordHash },
+    },
+  );
+}
+
+function tokenPosition(history: VerifiedHistory, token: string, first: number): number {
+  const [lineage, at] = token.split(".");
+  const position = Number(at);
+  if (
+    lineage === history.lineage.slice(0, 16) &&
+    Number.isSafeInteger(position) &&
+    position > first &&
+    position <= history.links.length
+  ) {
+    return position;
+  }
+  throw new QuorateError("invalid-argument", "the page token is not one of this history", {
+    hint: "ask for the first page again",
+  });
+}

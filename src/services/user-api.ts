@@ -1,0 +1,181 @@
+/** userapi: what people and their tools ask of a coordinator. */
+import { timestampFromMs } from "@bufbuild/protobuf/wkt";
+import type { Quoter } from "../attestation/index.ts";
+import { userAttestStatement } from "../attestation/report-data.ts";
+import type { Authority } from "../authority/authority.ts";
+import type { SelfAppraisal } from "../authority/self-appraisal.ts";
+import { setManifest } from "../authority/set-manifest.ts";
+import type { UserRecovery } from "../authority/user-recovery.ts";
+import { isSha256, type Sha256 } from "../core/brand.ts";
+import { QuorateError } from "../core/errors.ts";
+import type { Approval } from "../core/history/index.ts";
+import { OWNERS_MAX, POLICIES_MAX } from "../core/limits.ts";
+import { Mode, UserService } from "../gen/quorate/userapi/v1/user_pb.ts";
+import { evidenceToMessage } from "../transport/evidence-message.ts";
+import { type Service, service } from "../transport/grpc-service.ts";
+import { type InstanceIdentity, signStatement } from "../transport/instance-identity.ts";
+import { historyPage } from "./history-page.ts";
+import { modeName, userMode } from "./mode.ts";
+
+export interface UserApiPorts {
+  readonly authority: Authority;
+  readonly self: SelfAppraisal;
+  readonly recovery: UserRecovery;
+  readonly instance: InstanceIdentity;
+  readonly quoter: Quoter;
+  readonly allowDevelopment: boolean;
+  readonly version: string;
+  /** Milliseconds since the Unix epoch. */
+  readonly startedAt: number;
+}
+
+const NONCE_BYTES = 32;
+
+export function userService<Anyone>(ports: UserApiPorts): Service<Anyone> {
+  const { authority, self, recovery, instance } = ports;
+  return service<typeof UserService, Anyone>(UserService, {
+    async setManifest(request) {
+      if (request.approvals.length > OWNERS_MAX || request.policyDocuments.length > POLICIES_MAX) {
+        throw new QuorateError(
+          "too-large",
+          "the request has more approvals or policy documents than a manifest can",
+        );
+      }
+      const binding = request.genesisBinding;
+      const state = await setManifest(
+        authority,
+        self,
+        {
+          manifest: request.manifest,
+          policyDocuments: request.policyDocuments,
+          approvals: request.approvals.map(({ keyId, signature }) => approval(keyId, signature)),
+          previousRecord: request.previousRecord,
+          genesisBinding:
+            binding === undefined
+              ? undefined
+              : {
+                  instanceId: binding.instanceId,
+                  approval: approval(binding.keyId, binding.signature),
+                },
+        },
+        ports.allowDevelopment,
+      );
+      const { root, meshCa } = state.meshCa.certificates;
+      const { shares } = state.history.record;
+      return {
+        record: state.history.head.head.bytes,
+        recordHash: state.recordHash,
+        shares: shares === null ? new Uint8Array() : state.history.documentOf(shares),
+        caCertificates: { root, mesh: meshCa.selfSigned, meshIntermediate: meshCa.intermediate },
+      };
+    },
+
+    async getManifests(request) {
+      await authority.refresh();
+      const { history } = authority;
+      if (history === undefined) throw authority.notReady();
+      return historyPage(history, request);
+    },
+
+    async attest(request) {
+      if (request.nonce.length !== NONCE_BYTES) {
+        throw new QuorateError(
+          "invalid-argument",
+          `the nonce must have ${NONCE_BYTES} bytes, and has ${request.nonce.length}`,
+        );
+      }
+      await authority.refresh();
+      const headRecord = authority.history?.head.head.bytes ?? new Uint8Array();
+      const mode = userMode(authority);
+      const statement = userAttestStatement({
+        nonce: request.nonce,
+        serverCertificate: instance.tls.certificate,
+        headRecord,
+        mode: modeName(mode),
+      });
+      return {
+        evidence: evidenceToMessage(await self.evidence()),
+        instance: instance.keys,
+        headRecord,
+        mode,
+        signature: signStatement(instance, statement),
+      };
+    },
+
+    async recover(request) {
+      const { received, threshold, record } = await recovery.submit(request);
+      return {
+        received,
+        threshold,
+        recovered: record !== undefined,
+        record: record ?? new Uint8Array(),
+      };
+    },
+
+    async getStatus() {
+      // The status is most wanted when the store is out of reach.
+      const unreachable = await authority.refresh().then(
+        () => undefined,
+        (cause: unknown) => (cause instanceof Error ? cause : new Error(String(cause))),
+      );
+      return status(ports, unreachable);
+    },
+  });
+}
+
+function status(ports: UserApiPorts, unreachable: Error | undefined) {
+  const { authority, instance, quoter, recovery } = ports;
+  const mode = userMode(authority);
+  const { history, problem } = authority;
+  const progress = recovery.progress;
+  const suspended = problem ?? unreachable;
+  const notReady = mode === Mode.READY ? undefined : authority.notReady();
+  return {
+    mode,
+    instance: instance.keys,
+    version: ports.version,
+    startedAt: timestampFromMs(ports.startedAt),
+    platform: {
+      platform: { snp: 1, tdx: 2 }[quoter.platform.id],
+      development: quoter.platform.development,
+    },
+    ...(history === undefined
+      ? {}
+      : {
+          head: {
+            lineage: history.lineage,
+            recordHash: history.recordHash,
+            generation: BigInt(history.record.generation),
+            epoch: BigInt(history.record.epoch),
+            manifestHash: history.record.manifest,
+            createdAt: timestampFromMs(Date.parse(history.record.createdAt)),
+            recoveryCount: BigInt(history.record.recoveryCount),
+          },
+        }),
+    store: {
+      description: authority.ports.store.description,
+      condition: suspended?.message ?? "fine",
+    },
+    ...(progress === undefined
+      ? {}
+      : {
+          recovery: {
+            lastVerifiedGeneration: BigInt(authority.lastVerifiedGeneration),
+            sharesReceived: progress.received,
+            sharesThreshold: progress.threshold,
+          },
+        }),
+    suspended: suspended?.message ?? notReady?.message ?? "",
+    hint: (suspended instanceof QuorateError ? suspended.hint : notReady?.hint) ?? "",
+  };
+}
+
+function approval(keyId: string, signature: Uint8Array): Approval {
+  if (!isSha256(keyId)) {
+    throw new QuorateError(
+      "invalid-argument",
+      "an approval's key id is not a SHA-256 digest in 64 lower-case hex digits",
+    );
+  }
+  return { key: keyId satisfies Sha256, signature: signature.slice() };
+}
