@@ -45,7 +45,7 @@ export type Effect =
   | { readonly kind: "recover"; readonly record: RecordView; readonly renew: boolean }
   /** Nobody let this process in: drop the recovery, and what it has made of a new instance. */
   | { readonly kind: "stop-recovering" }
-  /** Tell operators; metrics, audit log and status show it. One may come repeatedly. */
+  /** Tell operators; metrics, audit log and status show it. */
   | { readonly kind: "report"; readonly event: HealingEvent }
   /** Healing of this process is over for good. Say so and refuse service. */
   | { readonly kind: "end"; readonly error: QuorateError };

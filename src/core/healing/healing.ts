@@ -3,7 +3,7 @@
  * must carry out, in order. `specs/healing.md` numbers the rules that the comments name.
  */
 import { assert, assertNever } from "../assert.ts";
-import type { Ticks } from "../brand.ts";
+import type { InstanceId, Ticks } from "../brand.ts";
 import type { Effect } from "./effect.ts";
 import {
   claimMessage,
@@ -163,13 +163,19 @@ function onMessage(turn: Turn, from: Peer, message: Message): void {
     case "opened":
       return;
     case "refused":
-      if (message.counted === undefined || message.counted === turn.state.local.instance) return;
-      turn.effects.push({
-        kind: "report",
-        event: { kind: "shadowed", at: from, counted: message.counted },
-      });
+      onRefused(turn, from, message.counted);
       return;
   }
+}
+
+/** Another process came first under this name, unless it was this one as an earlier instance. */
+function onRefused(turn: Turn, at: Peer, counted: InstanceId | undefined): void {
+  const { phase, local } = turn.state;
+  const isPolling = phase.kind === "gathering" || phase.kind === "voted";
+  if (!isPolling || counted === undefined || counted === local.instance) return;
+  if (counted === turn.state.shadowedBy) return;
+  update(turn, { shadowedBy: counted });
+  turn.effects.push({ kind: "report", event: { kind: "shadowed", at, counted } });
 }
 
 /** Tells a peer of an epoch that it lacks; asks the store about one that this process lacks (rule 6). */
@@ -189,10 +195,11 @@ function compareEpochs(turn: Turn, from: Peer, { kind, header }: Message): void 
   }
 }
 
-/** A member of a working group says so, to whoever heals; it takes no part itself. */
+/** A member of a working group says so, to whoever heals and not to other members; it takes no part itself. */
 function answerIfLive(turn: Turn, from: Peer, message: Message): void {
   const { held } = turn.state.local;
   if (!isLive(turn.state) || held === undefined) return;
+  if (message.kind === "claim" && message.claim.live) return;
   const header = headerOf(turn, held, message.header.attempt);
   reply(turn, from, { kind: "claim", header, claim: ownClaim(turn, held) });
 }

@@ -16,7 +16,7 @@ type In<K extends Phase["kind"]> = Extract<Phase, { kind: K }>;
 export function becomeWatching(turn: Turn): void {
   disarm(turn, ...TIMERS);
   declare(turn, undefined);
-  update(turn, { phase: { kind: "watching" }, check: undefined });
+  update(turn, { phase: { kind: "watching" }, check: undefined, shadowedBy: undefined });
   if (!isLive(turn.state)) arm(turn, "heal", turn.options.healDelayTicks);
 }
 
@@ -103,7 +103,12 @@ function enterJoining(turn: Turn, target: RecordView, opener: boolean): void {
   disarm(turn, ...TIMERS);
   declare(turn, undefined);
   const known = isNewer(target, turn.state.known) ? target : turn.state.known;
-  update(turn, { known, check: undefined, phase: { kind: "joining", target, opener } });
+  update(turn, {
+    known,
+    check: undefined,
+    shadowedBy: undefined,
+    phase: { kind: "joining", target, opener },
+  });
   arm(turn, "attempt", turn.options.attemptTicks);
 }
 

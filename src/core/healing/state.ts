@@ -102,6 +102,8 @@ export interface HealingState {
   /** Set once this instance's Raft node has halted for a vote: it is final for its old group. */
   readonly finalized: Remains | undefined;
   readonly waiting: Waiting | undefined;
+  /** The other process under the own name that a peer has counted in the place of this one. */
+  readonly shadowedBy: InstanceId | undefined;
   /** Request of a head read that checks a message from a higher epoch. */
   readonly check: number | undefined;
   /** Number of the last store request. */
@@ -122,6 +124,7 @@ export function initialState(local: LocalView): HealingState {
     attempt: 0,
     finalized: undefined,
     waiting: undefined,
+    shadowedBy: undefined,
     check: undefined,
     requests: 0,
     meshCaKeys: 0,

@@ -12,15 +12,13 @@ export interface Groups {
   open(id: Sha256, instance: InstanceId): void;
   /** Asks for `instance` to become a voter of the group of `id`, in the place of any other instance of its name. */
   join(id: Sha256, instance: InstanceId): void;
-  /** Whether the group can still commit, whoever is cut off or slow at present; halted and crashed nodes can't. */
+  /** Whether the group can still commit, whoever is cut off or slow at present; halted nodes can't. */
   canAct(id: Sha256): boolean;
-  /** The instance's process is gone. */
-  crash(instance: InstanceId): void;
   /** One tick of time. */
   tick(): void;
 }
 
-/** Whether two instances can reach each other at present. */
+/** Whether the processes of two instances run and reach each other at present. */
 export type Reach = (a: InstanceId, b: InstanceId) => boolean;
 
 interface Group {
@@ -32,7 +30,6 @@ interface Group {
 export class SimpleGroups implements Groups {
   readonly #groups = new Map<Sha256, Group>();
   readonly #groupOf = new Map<InstanceId, Sha256>();
-  readonly #silent = new Set<InstanceId>();
   readonly #halted = new Set<InstanceId>();
   readonly #reach: Reach;
   /** While false nobody leads, though messages pass: elections fail for whatever reason. */
@@ -58,7 +55,6 @@ export class SimpleGroups implements Groups {
   halt(instance: InstanceId): Remains {
     const id = this.#groupOf.get(instance);
     const group = id === undefined ? undefined : this.#groups.get(id);
-    this.#silent.add(instance);
     this.#halted.add(instance);
     if (group === undefined) return { group: undefined, configurations: [] };
     return { group: id, configurations: [{ voters: [...group.voters], outgoing: [] }] };
@@ -84,17 +80,13 @@ export class SimpleGroups implements Groups {
     return voters.filter((voter) => !this.#halted.has(voter)).length * 2 > voters.length;
   }
 
-  crash(instance: InstanceId): void {
-    this.#silent.add(instance);
-  }
-
   tick(): void {
     // A leader is there as soon as it can be.
   }
 
   #isLedAt({ voters }: Group, instance: InstanceId): boolean {
     if (!this.mayElect) return false;
-    const here = voters.filter((voter) => !this.#silent.has(voter) && this.#reach(instance, voter));
+    const here = voters.filter((voter) => !this.#halted.has(voter) && this.#reach(instance, voter));
     return here.includes(instance) && here.length * 2 > voters.length;
   }
 }

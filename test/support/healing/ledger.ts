@@ -83,8 +83,8 @@ export class Ledger {
   }
 
   view(at: Sha256, eligible: boolean): RecordView {
-    const { parent: _parent, fenced: _fenced, ...view } = this.get(at);
-    return { ...view, eligible };
+    const { hash: name, epoch, generation, group, opener, names, policy } = this.get(at);
+    return { hash: name, epoch, generation, group, opener, names, policy, eligible };
   }
 
   /** Whether `ancestor` is `at` or lies under it. */

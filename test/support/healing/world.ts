@@ -125,7 +125,6 @@ export class World {
   crash(instance: InstanceId): void {
     const node = this.#running(instance);
     node.running = false;
-    this.#groups.crash(node.instance);
     this.#note(`${node.instance} crashes`);
   }
 
@@ -141,9 +140,11 @@ export class World {
     else this.#storeCuts.add(origin(instance));
   }
 
-  /** Whether messages pass between two instances' processes. */
+  /** Whether the processes of two instances run, and messages pass between them. */
   isLinked(a: InstanceId, b: InstanceId): boolean {
-    return origin(a) === origin(b) || !this.#cuts.has(pair(a, b));
+    const isUp = (one: InstanceId) =>
+      this.#nodes.some((node) => node.running && origin(node.instance) === origin(one));
+    return isUp(a) && isUp(b) && !this.#cuts.has(pair(a, b));
   }
 
   run(ticks: number): void {
@@ -205,7 +206,8 @@ export class World {
     const { recovering } = node;
     if (recovering === undefined) return;
     const { record, renew } = recovering;
-    const group = this.ledger.get(record).group;
+    const { group, names } = this.ledger.get(record);
+    if (!names.includes(node.name)) return;
     const helper = this.#nodes.find(
       (other) =>
         other !== node &&
