@@ -39,13 +39,8 @@ export function assertRecordFits(bytes: Uint8Array): void {
  * **Security:** the only way by which a stored document reaches the rest of the program.
  */
 export function verifiedDocument(hash: Sha256, bytes: Uint8Array): Uint8Array {
-  if (sha256(bytes) !== hash) throw corruptDocument(hash);
-  return bytes;
-}
-
-/** The `store-corrupt` error for a document whose stored bytes are not those that its name promises. */
-export function corruptDocument(hash: Sha256): QuorateError {
-  return new QuorateError("store-corrupt", `the store's copy of document ${hash} is damaged`, {
+  if (sha256(bytes) === hash) return bytes;
+  throw new QuorateError("store-corrupt", `the store's copy of document ${hash} is damaged`, {
     hint: "restore it from a backup, or let a coordinator that holds it put it again",
     details: { document: hash },
   });

@@ -23,7 +23,7 @@ export interface EtcdAddress {
 }
 
 /** How to know etcd, and be known to it, over TLS. Certificates and keys are PEM texts. */
-export interface EtcdTls {
+interface EtcdTls {
   /** Authorities that etcd's certificate may come from. */
   readonly certificateAuthorities: string;
   /** The client certificate chain and its key, if etcd asks for one. */
@@ -51,6 +51,7 @@ export class Endpoint {
   }
 }
 
+/** All endpoints, one of which calls go to. */
 export class Endpoints {
   readonly #endpoints: readonly Endpoint[];
   #current: number;

@@ -27,7 +27,7 @@ import { watchKey } from "./key-watch.ts";
 
 export type { EtcdAddress } from "./endpoints.ts";
 
-/** @see Store. Connects when first used, so that a coordinator can start while etcd is away. */
+/** Connects when first used, so that a coordinator can start while etcd is away. */
 export class EtcdStore implements Store {
   readonly description: string;
   readonly #endpoints: Endpoints;
@@ -109,7 +109,10 @@ export class EtcdStore implements Store {
     return this.#run(
       "starting a watch",
       options,
-      async () => {
+      async (call) => {
+        // Says at once, and with its reason, that etcd can't be reached or refuses.
+        await this.#readHead(call);
+        call.assertWaiting();
         const look = (): Promise<string> => this.#lookAtHead();
         const watching = watchKey(this.#endpoints, this.#headKey, look, target.wake);
         stop = watching.close;

@@ -9,7 +9,7 @@ import type { Endpoint, Endpoints } from "./endpoints.ts";
 
 /** A running watch. */
 export interface KeyWatch {
-  /** Fulfilled when the first stream stands. Never rejected. */
+  /** Fulfilled when the first stream stands, or the watch was closed. Never rejected. */
   readonly started: Promise<void>;
   readonly close: () => void;
 }
@@ -46,6 +46,7 @@ export function watchKey(
       endpoints.leave(endpoint);
       await pause(ETCD_RETRY_PAUSE_MS);
     }
+    markStarted();
   }
 
   /** Ends when the stream has ended, or has kept silent about a change. */

@@ -304,6 +304,9 @@ describe.skipIf(missing)("an etcd store over one member", () => {
     ] as const) {
       const refused = open(wrong, prefix);
       await expect(refused.readHead()).rejects.toMatchObject({ code: "store-permission" });
+      await expect(refused.watchHead(() => undefined)).rejects.toMatchObject({
+        code: "store-permission",
+      });
       await expect(refused.swapHead(undefined, uniqueRecord())).rejects.toMatchObject({
         code: "store-permission",
       });
