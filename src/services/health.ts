@@ -63,7 +63,7 @@ export function healthService<Peer>(state: HealthState): Service<Peer> {
           { status: status(name) ?? ServingStatus.UNKNOWN },
         ]),
       );
-      return Promise.resolve({ statuses: statuses as never });
+      return Promise.resolve({ statuses });
     },
     async *watch({ service: name }, { signal }) {
       let told: ServingStatus | undefined;
