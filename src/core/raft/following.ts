@@ -6,7 +6,7 @@ import type { Append, Heartbeat, InstallSnapshot } from "./messages.ts";
 import type { RaftState } from "./state.ts";
 import type { EntryId, LogIndex, NodeId } from "./types.ts";
 
-/** Success, or what is wrong with a message: nothing has changed then. */
+/** Success, or what is wrong with a message. */
 export type StepResult = Result<void, QuorateError>;
 
 /** The one success. */

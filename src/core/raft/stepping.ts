@@ -29,7 +29,10 @@ import { becomeFollower, forgetLeader } from "./roles.ts";
 import type { Leader, RaftState } from "./state.ts";
 import type { NodeId } from "./types.ts";
 
-/** Takes one message. An error (code `protocol`) says that no correct node sent it; nothing has changed then. */
+/**
+ * Takes one message. An error (code `protocol`) says that no correct node sent it; then nothing has changed, except
+ * that a higher term may have been taken over.
+ */
 export function step(state: RaftState, message: Message): StepResult {
   if (state.halted) return STEPPED;
   if (message.to !== state.id || message.from === state.id) {
