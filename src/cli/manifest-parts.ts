@@ -1,6 +1,10 @@
 /** Parts of manifests and policy documents, as the JSON that people would write. */
 import path from "node:path";
-import { developmentMeasurement, loadDevelopmentVendor, SIMULATED_TCB } from "../attestation/index.ts";
+import {
+  developmentMeasurement,
+  loadDevelopmentVendor,
+  SIMULATED_TCB,
+} from "../attestation/index.ts";
 import { MANIFEST_BYTES_MAX } from "../core/limits.ts";
 import { QuorateError } from "../core/errors.ts";
 import { readInputText } from "../config/files.ts";
@@ -8,7 +12,10 @@ import { readInputText } from "../config/files.ts";
 const KEY_FILE_BYTES_MAX = 16 * 1024;
 
 /** `{"threshold": …, "keys": […]}` from files of public keys; a key is named after its file. @param threshold all of them if absent */
-export async function keySetJson(files: readonly string[], threshold: number | undefined): Promise<unknown> {
+export async function keySetJson(
+  files: readonly string[],
+  threshold: number | undefined,
+): Promise<unknown> {
   const keys = await Promise.all(
     files.map(async (file) => ({
       name: path.basename(file).replace(/(\.pub)?\.(pem|der|txt)$/, ""),
@@ -29,9 +36,14 @@ export interface ReferenceSources {
  *
  * @throws QuorateError `usage` without a source
  */
-export async function referenceSetsJson(sources: ReferenceSources, names: readonly string[]): Promise<Record<string, unknown>> {
+export async function referenceSetsJson(
+  sources: ReferenceSources,
+  names: readonly string[],
+): Promise<Record<string, unknown>> {
   if (sources.referenceValues !== undefined) {
-    return JSON.parse(await readInputText(sources.referenceValues, "reference values", MANIFEST_BYTES_MAX)) as Record<string, unknown>;
+    return JSON.parse(
+      await readInputText(sources.referenceValues, "reference values", MANIFEST_BYTES_MAX),
+    ) as Record<string, unknown>;
   }
   if (sources.devPlatform === undefined) {
     throw new QuorateError("usage", "no reference values are given", {

@@ -6,13 +6,15 @@ import { UserRecovery } from "../authority/user-recovery.ts";
 import type { Address } from "../config/address.ts";
 import type { AuditLog } from "../observability/audit.ts";
 import { type AdminServer, type Check, startAdminServer } from "../observability/admin-server.ts";
+import { UserService } from "../gen/quorate/userapi/v1/user_pb.ts";
+import { Health } from "../gen/grpc/health/v1/health_pb.ts";
 import type { Logger } from "../observability/log.ts";
 import { Metrics } from "../observability/metrics.ts";
 import type { Store } from "../store/store.ts";
 import { generateInstance, type InstanceIdentity } from "../transport/instance-identity.ts";
 import { freshQuoteProver, instanceProver, type Peer, proofVerifier } from "../transport/proof.ts";
 import { SessionServer, type TransportEvent } from "../transport/session-server.ts";
-import { healthService } from "./health.ts";
+import { HealthState, healthService } from "./health.ts";
 import { meshService } from "./mesh-api.ts";
 import { modeLabel } from "./mode.ts";
 import { MeteredStore } from "./metered-store.ts";
@@ -136,6 +138,7 @@ async function startParts(
   started.push(() => authority.close());
   const recovery = new UserRecovery(authority, self, instance.hpke, allowDevelopment);
 
+  const health = new HealthState();
   const user = await startUserPort(options, instance, [
     userService({
       authority,
@@ -147,8 +150,8 @@ async function startParts(
       version: options.version,
       startedAt,
     }),
-    healthService(() => modeLabel(authority) === "ready"),
-    reflectionService(),
+    healthService(health),
+    reflectionService([UserService, Health]),
   ]);
   started.push(() => user.stop(0));
 
@@ -169,6 +172,8 @@ async function startParts(
 
   const follow = (): void => {
     showState(authority, metrics);
+    health.set("", modeLabel(authority) === "ready");
+    health.set(UserService.typeName, modeLabel(authority) === "ready");
     closeExcluded(authority, mesh, log, now);
   };
   authority.onChange(follow);

@@ -3,7 +3,13 @@ import { writeFile } from "node:fs/promises";
 import { Command } from "commander";
 import { MANIFEST_BYTES_MAX } from "../../core/limits.ts";
 import { QuorateError } from "../../core/errors.ts";
-import { diffManifests, type Manifest, MANIFEST_FORMAT, manifestWarnings, parseManifest } from "../../core/manifest/index.ts";
+import {
+  diffManifests,
+  type Manifest,
+  MANIFEST_FORMAT,
+  manifestWarnings,
+  parseManifest,
+} from "../../core/manifest/index.ts";
 import { unwrap } from "../../core/result.ts";
 import { readInputFile, writeNewFile } from "../../config/files.ts";
 import { parseDuration } from "../../config/duration.ts";
@@ -27,7 +33,9 @@ export async function readManifestFile(file: string): Promise<ManifestFile> {
 }
 
 export function manifestCommand(io: Io): Command {
-  const command = new Command("manifest").description("write, check, compare and explain manifests");
+  const command = new Command("manifest").description(
+    "write, check, compare and explain manifests",
+  );
   command.addCommand(initCommand(io));
 
   command
@@ -40,7 +48,11 @@ export function manifestCommand(io: Io): Command {
       const warnings = manifestWarnings(manifest);
       const hash = sha256(bytes);
       printResult(io, options.output, {
-        text: [`valid: ${file}`, `hash:  ${hash}`, ...warnings.map((each) => `warning: ${each.path}: ${each.message}`)].join("\n"),
+        text: [
+          `valid: ${file}`,
+          `hash:  ${hash}`,
+          ...warnings.map((each) => `warning: ${each.path}: ${each.message}`),
+        ].join("\n"),
         value: { valid: true, hash, warnings },
       });
     });
@@ -52,9 +64,15 @@ export function manifestCommand(io: Io): Command {
     .argument("<new>", "the manifest to come")
     .addOption(outputFlag())
     .action(async (before: string, after: string, options: { output: OutputFormat }) => {
-      const changes = diffManifests((await readManifestFile(before)).manifest, (await readManifestFile(after)).manifest);
+      const changes = diffManifests(
+        (await readManifestFile(before)).manifest,
+        (await readManifestFile(after)).manifest,
+      );
       printResult(io, options.output, {
-        text: changes.length === 0 ? "Both manifests mean the same." : changes.map((change) => `- ${change}`).join("\n"),
+        text:
+          changes.length === 0
+            ? "Both manifests mean the same."
+            : changes.map((change) => `- ${change}`).join("\n"),
         value: { changes },
       });
     });
@@ -64,7 +82,12 @@ export function manifestCommand(io: Io): Command {
     .description("say why a manifest would accept or refuse a piece of evidence")
     .requiredOption("--manifest <file>", "the manifest")
     .requiredOption("--evidence <file>", "report or quote: raw, hex or base64")
-    .addOption(flag("--accept-insecure-dev-attestation", "judge as a coordinator that accepts simulated evidence").default(false))
+    .addOption(
+      flag(
+        "--accept-insecure-dev-attestation",
+        "judge as a coordinator that accepts simulated evidence",
+      ).default(false),
+    )
     .addOption(flag("--at <time>", "judge as of this time (RFC 3339)").argParser(parseTime))
     .addOption(outputFlag())
     .action(async (options: ExplainOptions, action: Command) => {
@@ -102,19 +125,57 @@ function initCommand(io: Io): Command {
   return new Command("init")
     .description("write a first manifest from keys and policy documents, to edit from there")
     .addOption(flag("--out <file>", "where to write it").default("manifest.json"))
-    .addOption(flag("--trust-domain <name>", "SPIFFE trust domain of the mesh").makeOptionMandatory())
-    .addOption(repeatable("--coordinator-name <name>", "stable name of a coordinator (repeatable)").makeOptionMandatory())
-    .addOption(repeatable("--coordinator-policy <file>", "policy document of coordinators (repeatable)").makeOptionMandatory())
-    .addOption(repeatable("--workload <name=file>", "a workload and its policy document (repeatable)").default([]))
-    .addOption(repeatable("--owner <file>", "public key of a manifest owner (repeatable)").makeOptionMandatory())
+    .addOption(
+      flag("--trust-domain <name>", "SPIFFE trust domain of the mesh").makeOptionMandatory(),
+    )
+    .addOption(
+      repeatable(
+        "--coordinator-name <name>",
+        "stable name of a coordinator (repeatable)",
+      ).makeOptionMandatory(),
+    )
+    .addOption(
+      repeatable(
+        "--coordinator-policy <file>",
+        "policy document of coordinators (repeatable)",
+      ).makeOptionMandatory(),
+    )
+    .addOption(
+      repeatable(
+        "--workload <name=file>",
+        "a workload and its policy document (repeatable)",
+      ).default([]),
+    )
+    .addOption(
+      repeatable(
+        "--owner <file>",
+        "public key of a manifest owner (repeatable)",
+      ).makeOptionMandatory(),
+    )
     .addOption(flag("--threshold <k>", "owners who must approve").argParser(wholeNumber(1, 64)))
-    .addOption(repeatable("--share-owner <file>", "public key of a share owner (repeatable)").default([]))
-    .addOption(flag("--share-threshold <k>", "shares that recover the seed").argParser(wholeNumber(1, 64)))
-    .addOption(flag("--certificate-lifetime <duration>", "lifetime of workload certificates").argParser(parseDuration))
+    .addOption(
+      repeatable("--share-owner <file>", "public key of a share owner (repeatable)").default([]),
+    )
+    .addOption(
+      flag("--share-threshold <k>", "shares that recover the seed").argParser(wholeNumber(1, 64)),
+    )
+    .addOption(
+      flag("--certificate-lifetime <duration>", "lifetime of workload certificates").argParser(
+        parseDuration,
+      ),
+    )
     .addOption(flag("--reference-values <file>", "JSON with the reference-value sets"))
-    .addOption(flag("--dev-platform <folder>", "a development set for the coordinator and each workload. INSECURE"))
+    .addOption(
+      flag(
+        "--dev-platform <folder>",
+        "a development set for the coordinator and each workload. INSECURE",
+      ),
+    )
     .addOption(outputFlag())
-    .addHelpText("after", "\nStart with quorate keygen and quorate policy; then quorate manifest validate, quorate approve, quorate set.\n")
+    .addHelpText(
+      "after",
+      "\nStart with quorate keygen and quorate policy; then quorate manifest validate, quorate approve, quorate set.\n",
+    )
     .action(async (options: InitOptions) => {
       const bytes = Buffer.from(`${JSON.stringify(await manifestJson(options), null, 2)}\n`);
       const parsed = parseManifest(bytes, { parseOwnerKey, parseShareOwnerKey });
@@ -124,7 +185,8 @@ function initCommand(io: Io): Command {
         throw parsed.error;
       }
       await writeNewFile(options.out, bytes, 0o644);
-      for (const warning of manifestWarnings(parsed.value)) note(io, `warning: ${warning.path}: ${warning.message}`);
+      for (const warning of manifestWarnings(parsed.value))
+        note(io, `warning: ${warning.path}: ${warning.message}`);
       printResult(io, options.output, {
         text: `manifest: ${options.out}\nhash:     ${sha256(bytes)}`,
         value: { file: options.out, hash: sha256(bytes) },
@@ -138,11 +200,20 @@ async function manifestJson(options: InitOptions): Promise<unknown> {
   const policies = new Map<string, unknown>();
   for (const file of options.coordinatorPolicy) {
     const sets = development ? { referenceValues: ["dev-coordinator"] } : {};
-    policies.set(await policyHash(file), { role: "coordinator", spiffePath: "/coordinator", ...sets });
+    policies.set(await policyHash(file), {
+      role: "coordinator",
+      spiffePath: "/coordinator",
+      ...sets,
+    });
   }
   for (const { name, file } of workloads) {
     const sets = development ? { referenceValues: [`dev-${name}`] } : {};
-    policies.set(await policyHash(file), { spiffePath: `/${name}`, dnsNames: [name], secretId: name, ...sets });
+    policies.set(await policyHash(file), {
+      spiffePath: `/${name}`,
+      dnsNames: [name],
+      secretId: name,
+      ...sets,
+    });
   }
   const names = ["coordinator", ...workloads.map((workload) => workload.name)];
   return {
@@ -152,7 +223,9 @@ async function manifestJson(options: InitOptions): Promise<unknown> {
     policies: Object.fromEntries(policies),
     referenceValues: await referenceSetsJson(options, names),
     owners: await keySetJson(options.owner, options.threshold),
-    ...(options.shareOwner.length === 0 ? {} : { shareOwners: await keySetJson(options.shareOwner, options.shareThreshold) }),
+    ...(options.shareOwner.length === 0
+      ? {}
+      : { shareOwners: await keySetJson(options.shareOwner, options.shareThreshold) }),
     ...(options.certificateLifetime === undefined
       ? {}
       : { certificates: { leafLifetimeSeconds: Math.round(options.certificateLifetime / 1000) } }),
@@ -162,7 +235,9 @@ async function manifestJson(options: InitOptions): Promise<unknown> {
 function workloadArgument(text: string): { name: string; file: string } {
   const at = text.indexOf("=");
   if (at <= 0 || at === text.length - 1) {
-    throw new QuorateError("usage", `"${text}" is not a workload`, { hint: "write NAME=FILE, for example web=web.policy.json" });
+    throw new QuorateError("usage", `"${text}" is not a workload`, {
+      hint: "write NAME=FILE, for example web=web.policy.json",
+    });
   }
   return { name: text.slice(0, at), file: text.slice(at + 1) };
 }
@@ -173,6 +248,9 @@ function repeatable(flags: string, description: string) {
 
 function parseTime(text: string): number {
   const time = Date.parse(text);
-  if (Number.isNaN(time)) throw new QuorateError("usage", `"${text}" is not a time`, { hint: "write 2026-01-31T12:00:00Z" });
+  if (Number.isNaN(time))
+    throw new QuorateError("usage", `"${text}" is not a time`, {
+      hint: "write 2026-01-31T12:00:00Z",
+    });
   return time;
 }

@@ -1,7 +1,10 @@
 /** `quorate policy`: policy documents, whose hash a TEE carries and the manifest lists. */
 import { Command } from "commander";
 import { POLICY_DOCUMENT_BYTES_MAX } from "../../core/limits.ts";
-import { parsePolicyDocument, POLICY_DOCUMENT_FORMAT } from "../../core/policy-document/policy-document.ts";
+import {
+  parsePolicyDocument,
+  POLICY_DOCUMENT_FORMAT,
+} from "../../core/policy-document/policy-document.ts";
 import { QuorateError } from "../../core/errors.ts";
 import { readInputFile, writeNewFile } from "../../config/files.ts";
 import { parseOwnerKey, sha256 } from "../../crypto/index.ts";
@@ -25,7 +28,9 @@ interface WorkloadOptions extends CommonOptions {
 }
 
 export function policyCommand(io: Io): Command {
-  const command = new Command("policy").description("make policy documents for workloads and coordinators");
+  const command = new Command("policy").description(
+    "make policy documents for workloads and coordinators",
+  );
 
   command
     .command("coordinator")
@@ -34,7 +39,10 @@ export function policyCommand(io: Io): Command {
     .addOption(descriptionFlag("a Quorate coordinator"))
     .addOption(outputFlag())
     .action(async (options: CommonOptions) => {
-      await writePolicy(io, options, { format: POLICY_DOCUMENT_FORMAT, description: options.description });
+      await writePolicy(io, options, {
+        format: POLICY_DOCUMENT_FORMAT,
+        description: options.description,
+      });
     });
 
   command
@@ -47,11 +55,26 @@ export function policyCommand(io: Io): Command {
         .argParser(collected)
         .makeOptionMandatory(),
     )
-    .addOption(flag("--owner <file>", "public key of an owner who may found the lineage (repeatable)").argParser(collected).default([]))
-    .addOption(flag("--threshold <k>", "owners who must have approved its genesis").argParser(wholeNumber(1, 64)))
+    .addOption(
+      flag("--owner <file>", "public key of an owner who may found the lineage (repeatable)")
+        .argParser(collected)
+        .default([]),
+    )
+    .addOption(
+      flag("--threshold <k>", "owners who must have approved its genesis").argParser(
+        wholeNumber(1, 64),
+      ),
+    )
     .addOption(flag("--lineage <hash>", "accept only this lineage, instead of naming owners"))
-    .addOption(flag("--reference-values <file>", "JSON with the reference-value sets of accepted coordinators"))
-    .addOption(flag("--dev-platform <folder>", "accept the coordinator of this simulated vendor. INSECURE"))
+    .addOption(
+      flag(
+        "--reference-values <file>",
+        "JSON with the reference-value sets of accepted coordinators",
+      ),
+    )
+    .addOption(
+      flag("--dev-platform <folder>", "accept the coordinator of this simulated vendor. INSECURE"),
+    )
     .addOption(outputFlag())
     .addHelpText(
       "after",
@@ -60,7 +83,10 @@ export function policyCommand(io: Io): Command {
     )
     .action(async (options: WorkloadOptions) => {
       const policies = await Promise.all(options.coordinatorPolicy.map(policyHash));
-      const owners = options.owner.length === 0 ? {} : { owners: await keySetJson(options.owner, options.threshold) };
+      const owners =
+        options.owner.length === 0
+          ? {}
+          : { owners: await keySetJson(options.owner, options.threshold) };
       await writePolicy(io, options, {
         format: POLICY_DOCUMENT_FORMAT,
         description: options.description,
@@ -95,7 +121,8 @@ async function writePolicy(io: Io, options: CommonOptions, document: unknown): P
 
 function checkPolicy(bytes: Uint8Array, what: string): void {
   const parsed = parsePolicyDocument(bytes, parseOwnerKey);
-  if (!parsed.ok) throw new QuorateError("invalid-argument", `${what} is not valid`, { faults: parsed.error });
+  if (!parsed.ok)
+    throw new QuorateError("invalid-argument", `${what} is not valid`, { faults: parsed.error });
 }
 
 function outFlag() {
