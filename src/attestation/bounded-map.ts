@@ -11,6 +11,11 @@ export class BoundedMap<K, V> {
     return this.#entries.size;
   }
 
+  /** All values, the one that was unused for longest first. */
+  values(): readonly V[] {
+    return [...this.#entries.values()];
+  }
+
   /** The value, which thereby counts as used just now. */
   get(key: K): V | undefined {
     const value = this.#entries.get(key);
