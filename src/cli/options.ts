@@ -19,7 +19,7 @@ export function outputFlag(): Option {
 }
 
 /** `--coordinator HOST:PORT`, the userapi of a coordinator. */
-export function coordinatorFlag(): Option {
+function coordinatorFlag(): Option {
   const fallback = { host: "127.0.0.1", port: DEFAULT_USER_PORT };
   return flag("-c, --coordinator <address>", "userapi of the coordinator")
     .argParser((text) => parseAddress(text, fallback))
@@ -27,7 +27,7 @@ export function coordinatorFlag(): Option {
 }
 
 /** `--timeout`, the bound on a whole command. */
-export function timeoutFlag(fallback: string): Option {
+function timeoutFlag(fallback: string): Option {
   return flag("--timeout <duration>", "give up after this long")
     .argParser(parseDuration)
     .default(parseDuration(fallback), fallback);
@@ -47,4 +47,29 @@ export function wholeNumber(low: number, high: number): (text: string) => number
 /** A parser for a flag that may be given several times. */
 export function collected(text: string, earlier: readonly string[] | undefined): readonly string[] {
   return [...(earlier ?? []), text];
+}
+
+/** Flags of every command that talks to a coordinator. */
+export function connectFlags(): readonly Option[] {
+  return [
+    coordinatorFlag(),
+    timeoutFlag("30s"),
+    flag(
+      "--accept-insecure-dev-attestation",
+      "accept simulated evidence. INSECURE, for trials",
+    ).default(false),
+  ];
+}
+
+/** Flags that pin which history is trusted. */
+export function pinFlags(): readonly Option[] {
+  return [
+    flag("--owner <file>", "public key of an owner who must have founded the history (repeatable)")
+      .argParser(collected)
+      .default([], "none"),
+    flag("--threshold <k>", "how many of these owners must have approved its genesis").argParser(
+      wholeNumber(1, 64),
+    ),
+    flag("--lineage <hash>", "the one history to trust"),
+  ];
 }
