@@ -176,3 +176,15 @@ export const OWNER_SIGNATURE_BYTES_MAX = 104;
 export const EVIDENCE_FILE_BYTES_MAX = 256 * 1024;
 /** A file of certificates that a person gives to a command: a chain in PEM has about 7 KiB. */
 export const CERTIFICATE_FILE_BYTES_MAX = 256 * 1024;
+/** Longest wait for one answer of a collateral service: Intel's and AMD's take up to 3 s, on-demand VCEKs longer. */
+export const COLLATERAL_FETCH_TIMEOUT_MS = 10_000;
+/** Collateral fetched at the same time: strangers' evidence must not turn into a flood of requests to the vendor. */
+export const COLLATERAL_FETCHES_MAX = 8;
+/** How long a failed fetch is not repeated: AMD's service limits callers to one request in ten seconds. */
+export const COLLATERAL_RETRY_MS = 30_000;
+/** Age at which revocation lists and documents are fetched again although they are valid: revocation takes a day at most. */
+export const COLLATERAL_AGE_MAX_MS = 86_400_000;
+/** How often the cache looks for pieces that are due. */
+export const COLLATERAL_REFRESH_MS = 600_000;
+/** Pieces in the collateral cache, in memory and on disk: one per machine and firmware, a few KiB each. */
+export const COLLATERAL_CACHE_ENTRIES_MAX = 512;
