@@ -1,4 +1,5 @@
 /** The open connections of a port, and the way from a call back to its connection. */
+import { once } from "node:events";
 import type { PeerCertificate, TLSSocket } from "node:tls";
 import type { Millis } from "../core/brand.ts";
 import type { Session } from "./session.ts";
@@ -11,7 +12,7 @@ import type { Session } from "./session.ts";
  * would not do: they are reused, and several local addresses may see the same remote one.
  */
 export class SessionRegistry<Peer> {
-  readonly #open = new Map<number, Session<Peer>>();
+  readonly #open = new Map<Session<Peer>, TLSSocket>();
   readonly #byMark = new WeakMap<object, Session<Peer>>();
   #plain = 0;
   #nextId = 1;
@@ -28,7 +29,7 @@ export class SessionRegistry<Peer> {
 
   /** The open connections, oldest first. */
   list(): readonly Session<Peer>[] {
-    return [...this.#open.values()];
+    return [...this.#open.keys()];
   }
 
   /** Registers a socket until it closes. Must come before HTTP/2 takes the socket. */
@@ -53,14 +54,23 @@ export class SessionRegistry<Peer> {
     socket.authorized = true;
     socket.getPeerCertificate = (() => mark) as typeof socket.getPeerCertificate;
     this.#byMark.set(mark, session);
-    this.#open.set(session.id, session);
+    this.#open.set(session, socket);
     if (session.kind === "plain") this.#plain++;
     socket.once("close", () => {
-      this.#open.delete(session.id);
+      this.#open.delete(session);
       if (session.kind === "plain") this.#plain--;
       onClose(session);
     });
     return session;
+  }
+
+  /** Ends every connection; resolves when all are closed. */
+  async closeAll(): Promise<void> {
+    await Promise.all(
+      [...this.#open.values()].map(async (socket) => {
+        if (!socket.closed) await once(socket.destroy(), "close");
+      }),
+    );
   }
 
   /** The connection that a call came in on; `undefined` once it is gone. */

@@ -156,7 +156,7 @@ export class SessionServer<Peer> {
       });
     });
     this.#grpc.forceShutdown();
-    for (const session of this.#registry.list()) session.close();
+    await this.#registry.closeAll();
     await closed;
   }
 

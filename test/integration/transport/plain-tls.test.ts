@@ -1,7 +1,5 @@
 import { execFile } from "node:child_process";
-import { once } from "node:events";
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
-import { connect as connectHttp2 } from "node:http2";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { promisify } from "node:util";
@@ -28,7 +26,15 @@ import {
   startServer,
   userService,
 } from "./fixture.ts";
-import { closedByServer, rawTls } from "./raw-client.ts";
+import {
+  callHeaders,
+  closedByServer,
+  HTTP2_PING,
+  HTTP2_START,
+  http2FrameOf,
+  rawTls,
+  resetStream,
+} from "./raw-client.ts";
 
 const run = promisify(execFile);
 
@@ -120,20 +126,16 @@ describe("plain TLS", () => {
       limits: { strangersCallsMax: 2 },
     });
     // Calls that end before they begin must not use up the places for ever.
-    const reset = connectHttp2(`https://${fixture.address}`, { rejectUnauthorized: false });
-    await once(reset, "connect");
-    for (let i = 0; i < 10; i++) {
-      const stream = reset.request({
-        ":method": "POST",
-        ":path": "/quorate.userapi.v1.UserService/GetStatus",
-        "content-type": "application/grpc",
-      });
-      stream.on("error", () => undefined);
-      stream.close(8);
+    const reset = await rawTls(fixture.port, { ALPNProtocols: ["h2"] });
+    reset.write(HTTP2_START);
+    for (let stream = 1; stream < 21; stream += 2) {
+      const path = "/quorate.userapi.v1.UserService/GetStatus";
+      reset.write(Buffer.concat([callHeaders(stream, path), resetStream(stream)]));
     }
-    // The answer to a ping means that all that came before it has been read.
-    await new Promise((resolve) => reset.ping(resolve));
-    reset.close();
+    reset.write(HTTP2_PING);
+    // Its answer means that all that came before it has been read.
+    await http2FrameOf(reset, { type: 6, flags: 1 });
+    reset.destroy();
     const { user } = plainClient(fixture);
     const running = [user.getStatus({}), user.getStatus({})];
     const refused = await failureOf(user.getStatus({}));

@@ -90,3 +90,61 @@ export async function rawGetStatus(socket: TLSSocket): Promise<GetStatusResponse
   const body = Buffer.concat(chunks);
   return fromBinary(GetStatusResponseSchema, body.subarray(5));
 }
+
+/** What every HTTP/2 connection starts with: the preface and (empty) settings. */
+export const HTTP2_START = Buffer.concat([
+  Buffer.from("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"),
+  http2Frame(4, 0, 0, Buffer.alloc(0)),
+]);
+
+/** A PING; its answer has type 6 and flag 1. */
+export const HTTP2_PING = http2Frame(6, 0, 0, Buffer.alloc(8));
+
+/** HEADERS of a gRPC call (RFC 9113 section 6.2, RFC 7541 appendix A). */
+export function callHeaders(stream: number, path: string): Buffer {
+  const text = (value: string): Buffer =>
+    Buffer.concat([Buffer.of(value.length), Buffer.from(value)]);
+  const block = Buffer.concat([
+    // :method POST, :scheme https, :path, :authority, content-type; no entry is added to the table.
+    Buffer.of(0x83, 0x87),
+    Buffer.concat([Buffer.of(0x04), text(path)]),
+    Buffer.concat([Buffer.of(0x01), text("localhost")]),
+    Buffer.concat([Buffer.of(0x0f, 0x10), text("application/grpc")]),
+  ]);
+  const END_HEADERS = 4;
+  return http2Frame(1, END_HEADERS, stream, block);
+}
+
+/** RST_STREAM with code CANCEL. */
+export function resetStream(stream: number): Buffer {
+  return http2Frame(3, 0, stream, Buffer.from([0, 0, 0, 8]));
+}
+
+/** Reads HTTP/2 frames until this one comes. */
+export async function http2FrameOf(
+  tls: TLSSocket,
+  wanted: { readonly type: number; readonly flags: number },
+): Promise<void> {
+  let bytes = Buffer.alloc(0);
+  for (;;) {
+    const chunk = tls.read() as Buffer | null;
+    if (chunk === null) {
+      await once(tls, "readable");
+      continue;
+    }
+    bytes = Buffer.concat([bytes, chunk]);
+    while (bytes.length >= 9 && bytes.length >= 9 + bytes.readUIntBE(0, 3)) {
+      if (bytes.readUInt8(3) === wanted.type && bytes.readUInt8(4) === wanted.flags) return;
+      bytes = bytes.subarray(9 + bytes.readUIntBE(0, 3));
+    }
+  }
+}
+
+function http2Frame(type: number, flags: number, stream: number, payload: Buffer): Buffer {
+  const header = Buffer.alloc(9);
+  header.writeUIntBE(payload.length, 0, 3);
+  header.writeUInt8(type, 3);
+  header.writeUInt8(flags, 4);
+  header.writeUInt32BE(stream, 5);
+  return Buffer.concat([header, payload]);
+}
