@@ -59,7 +59,8 @@ export function walk(seed: number, count: number): Walk {
   const before = world.time;
   while (!world.isSettled() && world.time < before + MENDING_TICKS) world.run(1);
   const stuck = world.isSettled() ? [] : ["no progress", ...world.status()];
-  const problems = [...new Set(world.broken), ...stuck];
+  const twice = world.epochsOpenedTwice().map((epoch) => `epoch ${epoch} was opened twice`);
+  const problems = [...new Set(world.broken), ...twice, ...stuck];
   return { seed, problems, counts: world.counts, ticks: world.time, lines: world.lines };
 }
 

@@ -78,15 +78,19 @@ export class World {
   readonly counts = new Map<string, number>();
   /** Properties that were broken. */
   readonly broken: string[] = [];
+  /** Every group that was opened, in order. */
+  readonly opened: { readonly record: Sha256; readonly by: InstanceId }[] = [];
+  /** The head that the processes of the other half see while the store is split. */
+  otherHead: Sha256 | undefined;
   readonly #options: WorldOptions;
   readonly #groups: Groups;
   readonly #nodes: Node[] = [];
   readonly #cuts = new Set<string>();
   readonly #storeCuts = new Set<InstanceId>();
+  readonly #otherHalf = new Set<InstanceId>();
   readonly #queue: { readonly at: number; readonly run: () => void }[] = [];
   readonly #votes = new Map<string, Sha256>();
   readonly #said = new Map<string, string>();
-  readonly #openedBy = new Map<string, Sha256>();
 
   constructor(options: WorldOptions, groups: (world: World) => Groups) {
     this.#options = options;
@@ -140,6 +144,37 @@ export class World {
     else this.#storeCuts.add(origin(instance));
   }
 
+  /** Splits the store: these processes see and move a head of their own from now on; none: it is whole again. */
+  split(instances: readonly InstanceId[]): void {
+    this.otherHead = instances.length === 0 ? undefined : this.head;
+    this.#otherHalf.clear();
+    for (const instance of instances) this.#otherHalf.add(origin(instance));
+  }
+
+  /** The head that a process is shown. */
+  headOf(instance: InstanceId): Sha256 {
+    return (this.#otherHalf.has(origin(instance)) ? this.otherHead : undefined) ?? this.head;
+  }
+
+  /** Moves the head that a process is shown, if it is `from` and the store answers. @returns whether it did */
+  moveHead(instance: InstanceId, from: Sha256, to: Sha256): boolean {
+    if (this.headOf(instance) !== from || !this.#reachesStore({ instance })) return false;
+    this.#setHead(instance, to);
+    return true;
+  }
+
+  /** A member's state machine has applied a record. */
+  apply(instance: InstanceId, record: Sha256): void {
+    const node = this.#nodes.find((one) => one.running && one.instance === instance);
+    if (node?.held === undefined || node.stale) return;
+    if (this.ledger.get(record).parent === node.held) this.#hold(node, record);
+  }
+
+  /** The record that a process holds. */
+  heldBy(instance: InstanceId): Sha256 | undefined {
+    return this.#running(instance).held;
+  }
+
   /** Whether the processes of two instances run, and messages pass between them. */
   isLinked(a: InstanceId, b: InstanceId): boolean {
     const isUp = (one: InstanceId) =>
@@ -162,6 +197,12 @@ export class World {
 
   stateOf(instance: InstanceId): HealingState {
     return this.#running(instance).state;
+  }
+
+  /** Epochs that were opened more than once: impossible while the store keeps one head. */
+  epochsOpenedTwice(): readonly number[] {
+    const epochs = this.opened.map(({ record }) => this.ledger.get(record).epoch);
+    return epochs.filter((epoch, at) => epochs.indexOf(epoch) !== at);
   }
 
   /** Whether every running process works under the store's head, in a group with a leader. */
@@ -195,10 +236,11 @@ export class World {
   /** The driver's own look at the store: a member follows within its epoch, and is stale beyond it. */
   #watchHead(node: Node): void {
     const { held, instance } = node;
-    if (held === undefined || held === this.head || !this.#reachesStore(node)) return;
-    if (!this.ledger.descends(this.head, held)) return;
-    const isSameEpoch = this.ledger.get(this.head).epoch === this.ledger.get(held).epoch;
-    if (isSameEpoch && this.#groups.view(instance)?.live === true) node.held = this.head;
+    const head = this.headOf(instance);
+    if (held === undefined || held === head || !this.#reachesStore(node)) return;
+    if (!this.ledger.descends(head, held)) return;
+    const isSameEpoch = this.ledger.get(head).epoch === this.ledger.get(held).epoch;
+    if (isSameEpoch && this.#groups.view(instance)?.live === true) this.#hold(node, head);
     else node.stale = true;
   }
 
@@ -227,10 +269,25 @@ export class World {
 
   #become(node: Node, instance: InstanceId, held: Sha256 | undefined): void {
     const was = node.instance === instance ? "" : `, before ${node.instance}`;
-    Object.assign(node, { instance, held, stale: false, secrets: "memory", recovering: undefined });
+    if (held !== undefined) this.#hold(node, held);
+    Object.assign(node, { instance, stale: false, secrets: "memory", recovering: undefined });
     this.#note(`${instance} is a member under ${held ?? "nothing"}${was}`);
     this.#count("joined");
     this.#observe(node);
+  }
+
+  /** What a process holds never goes back, nor over to another branch. */
+  #hold(node: Node, record: Sha256): void {
+    if (node.held !== undefined && !this.ledger.descends(record, node.held)) {
+      this.broken.push(`${node.instance} went from ${node.held} to ${record}`);
+    }
+    node.held = record;
+  }
+
+  #setHead(instance: InstanceId, to: Sha256): void {
+    if (this.#otherHalf.has(origin(instance))) this.otherHead = to;
+    else this.head = to;
+    this.#note(`the store's head moves to ${to}`);
   }
 
   /** Tells the core of its own process, if anything has changed. */
@@ -283,11 +340,8 @@ export class World {
         this.#swap(node, effect.request, effect.plan);
         return;
       case "open": {
-        const { hash: record, group, epoch } = effect.record;
-        const key = `${epoch} on ${this.ledger.get(record).parent ?? ""}`;
-        if ((this.#openedBy.get(key) ?? record) !== record)
-          this.broken.push("two openers in an epoch");
-        this.#openedBy.set(key, record);
+        const { hash: record, group } = effect.record;
+        this.opened.push({ record, by: node.instance });
         const instance = `${node.instance}+` as InstanceId;
         this.#groups.open(group, instance);
         this.#count("opened");
@@ -348,7 +402,7 @@ export class World {
       const isEligible = (record: { generation: number }) =>
         record.generation < node.ineligibleFrom;
       const observation = this.#reachesStore(node)
-        ? this.ledger.observe(this.head, relativeTo, isEligible)
+        ? this.ledger.observe(this.headOf(node.instance), relativeTo, isEligible)
         : ({ kind: "unavailable" } as const);
       this.#later(this.#storeDelay(), () =>
         this.#give(node, { kind: "head", request, observation }),
@@ -365,7 +419,7 @@ export class World {
         this.#give(node, { kind: "swapped", request, outcome: { kind: "unknown" } });
         return;
       }
-      if (this.head === plan.base.token) this.#accept(record, plan);
+      if (this.headOf(node.instance) === plan.base.token) this.#accept(node, record, plan);
       const outcome = this.#answer(node, record, plan, fault);
       this.#later(this.#storeDelay(), () =>
         this.#give(node, { kind: "swapped", request, outcome }),
@@ -373,9 +427,8 @@ export class World {
     });
   }
 
-  #accept(record: Sha256, plan: OpenPlan): void {
-    this.head = record;
-    this.#note(`the store's head moves to ${record}`);
+  #accept(node: Node, record: Sha256, plan: OpenPlan): void {
+    this.#setHead(node.instance, record);
     this.#count(plan.path);
     this.#count(plan.fenced ? "fenced" : "unfenced");
     if (plan.fenced && this.#groups.canAct(plan.base.record.group)) {
@@ -388,16 +441,17 @@ export class World {
       this.#count("answer lost");
       return { kind: "unknown" } as const;
     }
-    if (this.head === record) {
+    const head = this.headOf(node.instance);
+    if (head === record) {
       return { kind: "committed", record: this.#record(node, record) } as const;
     }
     this.#count("conflict");
     const isEligible = (found: { generation: number }) => found.generation < node.ineligibleFrom;
-    const observation = this.ledger.observe(this.head, plan.base.record.hash, isEligible);
+    const observation = this.ledger.observe(head, plan.base.record.hash, isEligible);
     return { kind: "conflict", observation } as const;
   }
 
-  #reachesStore({ instance }: Node): boolean {
+  #reachesStore({ instance }: Pick<Node, "instance">): boolean {
     return this.isStoreUp && !this.#storeCuts.has(origin(instance));
   }
 
@@ -419,7 +473,7 @@ export class World {
   }
 
   #isSettled({ held, instance, state }: Node): boolean {
-    const isMember = held === this.head && this.#groups.view(instance)?.live === true;
+    const isMember = held === this.headOf(instance) && this.#groups.view(instance)?.live === true;
     return state.phase.kind === "ended" || (state.phase.kind === "watching" && isMember);
   }
 
