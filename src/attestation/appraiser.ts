@@ -3,12 +3,13 @@ import { createHash } from "node:crypto";
 import { assert } from "../core/assert.ts";
 import type { Sha256 } from "../core/brand.ts";
 import { lengthPrefixed, toHex } from "../core/bytes.ts";
-import { VERIFICATION_CACHE_ENTRIES_MAX } from "../core/limits.ts";
+import { VERIFICATIONS_AT_ONCE_MAX, VERIFICATION_CACHE_ENTRIES_MAX } from "../core/limits.ts";
 import type { Platform } from "../core/manifest/reference-values.ts";
 import { BoundedMap } from "./bounded-map.ts";
 import { CertificateCache } from "./certificate-cache.ts";
 import type { Evidence } from "./evidence.ts";
 import { failure } from "./failure.ts";
+import { Gate } from "./gate.ts";
 import type { AppraisalPolicy } from "./policy/appraisal-policy.ts";
 import { appraiseClaims } from "./policy/appraise-claims.ts";
 import { REPORT_DATA_BYTES } from "./report-data.ts";
@@ -43,6 +44,7 @@ export interface Appraisal {
 export class Appraiser {
   readonly #certificates = new CertificateCache();
   readonly #genuine = new BoundedMap<string, VerifiedEvidence>(VERIFICATION_CACHE_ENTRIES_MAX);
+  readonly #gate = new Gate(VERIFICATIONS_AT_ONCE_MAX);
   readonly #collateralIds = new WeakMap<Collateral, string>();
 
   /** Verifies the evidence (or remembers that it did), compares the report data, and applies the policy. */
@@ -72,7 +74,9 @@ export class Appraiser {
     const key = this.#cacheKey(evidence, context.collateral, context.developmentRoots);
     const known = this.#genuine.get(key);
     if (known !== undefined && isWithin(context.now, known)) return known;
-    const verified = await verifier(evidence, { ...context, cache: this.#certificates });
+    const verified = await this.#gate.run(() =>
+      verifier(evidence, { ...context, cache: this.#certificates }),
+    );
     if (verified.failures.length === 0) this.#genuine.set(key, verified);
     return verified;
   }

@@ -188,3 +188,8 @@ export const COLLATERAL_AGE_MAX_MS = 86_400_000;
 export const COLLATERAL_REFRESH_MS = 600_000;
 /** Pieces in the collateral cache, in memory and on disk: one per machine and firmware, a few KiB each. */
 export const COLLATERAL_CACHE_ENTRIES_MAX = 512;
+/**
+ * Verifications of evidence that run at a time: Node's thread pool has four threads, and what each does before it
+ * gets there must not add up to a blocked event loop.
+ */
+export const VERIFICATIONS_AT_ONCE_MAX = 4;

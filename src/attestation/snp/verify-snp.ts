@@ -51,10 +51,12 @@ export async function verifySnp(
   const leaf = chooseLeaf(report, signingKey, candidates);
   const amd = leaf === undefined ? NO_EXTENSIONS : readAmdExtensions(leaf);
   const productLine = productLineOf(report, amd.extensions);
+  // Started first: what needs most of the time runs in the thread pool while the chain is put together here.
+  const signatureChecked = signatureFailures(parsed, leaf);
   const chain = await findChain(leaf, candidates, cache);
-  const [ofChain, ofSignature, revocation] = await Promise.all([
+  const [ofSignature, ofChain, revocation] = await Promise.all([
+    signatureChecked,
     chainFailures(chain, signingKey, productLine, now, cache),
-    signatureFailures(parsed, leaf),
     checkRevocation(chain, candidates, now, cache),
   ]);
   const isMissing = ofChain.some(({ code }) => code === "certificate-missing");
