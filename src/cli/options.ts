@@ -27,7 +27,7 @@ function coordinatorFlag(): Option {
 }
 
 /** `--timeout`, the bound on a whole command. */
-function timeoutFlag(fallback: string): Option {
+export function timeoutFlag(fallback: string): Option {
   return flag("--timeout <duration>", "give up after this long")
     .argParser(parseDuration)
     .default(parseDuration(fallback), fallback);
@@ -72,4 +72,15 @@ export function pinFlags(): readonly Option[] {
     ),
     flag("--lineage <hash>", "the one history to trust"),
   ];
+}
+
+/** A parser for times. @returns milliseconds since the Unix epoch */
+export function parseTime(text: string): number {
+  const time = Date.parse(text);
+  if (Number.isNaN(time)) {
+    throw new QuorateError("usage", `"${text}" is not a time`, {
+      hint: "write 2026-01-31T12:00:00Z",
+    });
+  }
+  return time;
 }

@@ -4,3 +4,5 @@
 export const DEFAULT_USER_PORT = 1313;
 /** meshapi: attested workloads. */
 export const DEFAULT_MESH_PORT = 7777;
+/** Probes and metrics. */
+export const DEFAULT_ADMIN_PORT = 9102;

@@ -3,6 +3,7 @@ import { randomBytes } from "node:crypto";
 import { lstat, mkdir, open, readdir, readlink, rename, rm, symlink } from "node:fs/promises";
 import path from "node:path";
 import { QuorateError } from "../core/errors.ts";
+import { Secret } from "../crypto/index.ts";
 
 /** One consistent set of files. */
 export interface Credentials {
@@ -17,7 +18,7 @@ export interface Credentials {
   /** PEM: trust this to accept future manifests of the lineage too. */
   readonly rootCa: string;
   /** The workload secret; absent if the policy names none. */
-  readonly secret: Uint8Array | undefined;
+  readonly secret: Secret | undefined;
 }
 
 const FILES = {
@@ -51,7 +52,9 @@ export async function writeCredentials(folder: string, set: Credentials): Promis
       if (content === undefined) continue;
       const handle = await open(path.join(folder, name, file), "wx", mode);
       try {
-        await handle.writeFile(content);
+        await (content instanceof Secret
+          ? content.use((bytes) => handle.writeFile(bytes))
+          : handle.writeFile(content));
         await handle.sync();
       } finally {
         await handle.close();

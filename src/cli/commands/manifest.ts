@@ -17,7 +17,7 @@ import { parseOwnerKey, parseShareOwnerKey, sha256 } from "../../crypto/index.ts
 import { explainEvidence } from "../evidence/explain.ts";
 import { type Io, note, type OutputFormat, printResult } from "../io.ts";
 import { keySetJson, referenceSetsJson } from "../manifest-parts.ts";
-import { collected, flag, outputFlag, wholeNumber } from "../options.ts";
+import { collected, flag, outputFlag, parseTime, wholeNumber } from "../options.ts";
 import { policyHash } from "./policy.ts";
 
 /** A manifest with the bytes that owners approve. */
@@ -244,13 +244,4 @@ function workloadArgument(text: string): { name: string; file: string } {
 
 function repeatable(flags: string, description: string) {
   return flag(flags, description).argParser(collected);
-}
-
-function parseTime(text: string): number {
-  const time = Date.parse(text);
-  if (Number.isNaN(time))
-    throw new QuorateError("usage", `"${text}" is not a time`, {
-      hint: "write 2026-01-31T12:00:00Z",
-    });
-  return time;
 }

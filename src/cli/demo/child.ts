@@ -41,6 +41,8 @@ export class RunningCommand {
   readonly #lines: string[] = [];
   readonly #listeners = new Set<() => void>();
   #ended = false;
+  /** Fulfilled once the process has ended, whatever the reason. */
+  readonly ended: Promise<void>;
 
   /** Starts `quorate ARGS` in `folder`; its standard error is read as the log. */
   constructor(folder: string, args: readonly string[]) {
@@ -56,9 +58,12 @@ export class RunningCommand {
       this.#lines.push(line);
       this.#wake();
     });
-    this.#child.once("close", () => {
-      this.#ended = true;
-      this.#wake();
+    this.ended = new Promise((resolve) => {
+      this.#child.once("close", () => {
+        this.#ended = true;
+        this.#wake();
+        resolve();
+      });
     });
   }
 
@@ -73,15 +78,17 @@ export class RunningCommand {
       const found = this.#lines.map(parseLine).find((entry) => entry["msg"] === message);
       if (found !== undefined) return found;
       if (this.#ended)
-        throw new QuorateError(
-          "unavailable",
-          `the process ended: ${this.#lines.slice(-5).join(" | ")}`,
-        );
+        throw new QuorateError("unavailable", `the process ended:\n${this.lastLines()}`);
       const left = deadline - Date.now();
       if (left <= 0)
         throw new QuorateError("deadline-exceeded", `the process did not say "${message}" in time`);
       await this.#changed(left);
     }
+  }
+
+  /** What it said last. */
+  lastLines(): string {
+    return this.#lines.slice(-5).join("\n");
   }
 
   /** Ends it at once, as a crash would. */

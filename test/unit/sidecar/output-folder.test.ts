@@ -10,15 +10,16 @@ import {
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { Secret } from "../../../src/crypto/index.ts";
 import { type Credentials, writeCredentials } from "../../../src/sidecar/output-folder.ts";
 
-const credentials = (text: string, secret?: Uint8Array): Credentials => ({
+const credentials = (text: string, secret?: string): Credentials => ({
   privateKey: `key ${text}`,
   certificateChain: `chain ${text}`,
   trustBundle: `bundle ${text}`,
   meshCa: `mesh ${text}`,
   rootCa: `root ${text}`,
-  secret,
+  secret: secret === undefined ? undefined : Secret.take(Buffer.from(secret)),
 });
 
 let folder: string;
@@ -31,8 +32,8 @@ const read = (name: string) => readFileSync(path.join(folder, name), "utf8");
 
 describe("the sidecar's output folder", () => {
   it("holds every file with the right mode, and nothing else after a renewal", async () => {
-    await writeCredentials(folder, credentials("one", Buffer.from("s1")));
-    await writeCredentials(folder, credentials("two", Buffer.from("s2")));
+    await writeCredentials(folder, credentials("one", "s1"));
+    await writeCredentials(folder, credentials("two", "s2"));
     expect(read("tls.key")).toBe("key two");
     expect(read("tls.crt")).toBe("chain two");
     expect(read("secret")).toBe("s2");
@@ -80,7 +81,7 @@ describe("the sidecar's output folder", () => {
   });
 
   it("loses the secret when the policy no longer names one", async () => {
-    await writeCredentials(folder, credentials("one", Buffer.from("s1")));
+    await writeCredentials(folder, credentials("one", "s1"));
     await writeCredentials(folder, credentials("two"));
     expect(readdirSync(folder)).not.toContain("secret");
   });

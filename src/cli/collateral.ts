@@ -1,0 +1,49 @@
+/** Where a coordinator gets the vendors' certificates, revocation lists and TCB information. */
+import { type Evidence, NO_COLLATERAL } from "../attestation/index.ts";
+import { CollateralFolder } from "../attestation/collateral/collateral-folder.ts";
+import { CachingCollateralProvider } from "../attestation/collateral/collateral-provider.ts";
+import { HttpCollateralSource } from "../attestation/collateral/http-source.ts";
+import type { CollateralSource } from "../authority/self-appraisal.ts";
+import type { Logger } from "../observability/log.ts";
+import { flag } from "./options.ts";
+
+export interface CollateralOptions {
+  readonly collateralCache?: string;
+  readonly kdsUrl?: string;
+  readonly pcsUrl?: string;
+  readonly insecureDevAttestation?: string;
+}
+
+export function collateralFlags() {
+  return [
+    flag(
+      "--collateral-cache <folder>",
+      "keep fetched collateral there, or bring it there for an air-gapped site",
+    ),
+    flag(
+      "--kds-url <url>",
+      "AMD's key distribution service, or a mirror, e.g. https://kdsintf.amd.com",
+    ),
+    flag(
+      "--pcs-url <url>",
+      "Intel's provisioning certification service, or a PCCS, e.g. https://api.trustedservices.intel.com",
+    ),
+  ];
+}
+
+/** What verifiers are given beside evidence. None of it is trusted before it is verified; simulated evidence brings its own. */
+export function openCollateral(options: CollateralOptions, log: Logger): CollateralSource {
+  if (options.insecureDevAttestation !== undefined) return () => Promise.resolve(NO_COLLATERAL);
+  const provider = new CachingCollateralProvider({
+    source: new HttpCollateralSource({ kds: options.kdsUrl, pcs: options.pcsUrl }),
+    folder:
+      options.collateralCache === undefined
+        ? undefined
+        : new CollateralFolder(options.collateralCache),
+  });
+  return async (evidence: Evidence) => {
+    const { collateral, problems } = await provider.get(evidence);
+    for (const error of problems) log.warn({ error }, "collateral is missing or old");
+    return collateral;
+  };
+}
