@@ -1,11 +1,11 @@
 /** The certificate chain inside a quote: PCK certificate, platform or processor CA, root. */
 import { err, ok, type Result } from "../../core/result.ts";
-import type { KnownCertificate } from "../certificate-cache.ts";
+import type { CertificateCache, KnownCertificate } from "../certificate-cache.ts";
 import { type Failure, failure } from "../failure.ts";
 import type { VerificationContext } from "../verification.ts";
 import { certificateFailures, INTEL_CERTIFICATE } from "./intel-certificate.ts";
 import { INTEL_SGX_ROOT_KEY } from "./intel-root.ts";
-import { PCK_EXTENSION_OID, type PckExtension, parsePckExtension } from "./pck-extension.ts";
+import { PCK_EXTENSION_OID, type PckExtension } from "./pck-extension.ts";
 
 /** The three certificates. */
 export interface PckChain {
@@ -53,13 +53,15 @@ export async function pckChainFailures(
 }
 
 /** What the PCK certificate says about its processor. */
-export function pckExtensionOf(pck: KnownCertificate): Result<PckExtension, Failure> {
+export function pckExtensionOf(
+  pck: KnownCertificate,
+  { tdx }: CertificateCache,
+): Result<PckExtension, Failure> {
   const value = pck.extensions.get(PCK_EXTENSION_OID)?.value;
   const expected = `extension ${PCK_EXTENSION_OID}`;
   if (value === undefined) return err(failure("tdx-pck-extension", expected, "none"));
-  const parsed = parsePckExtension(value);
-  if (parsed.ok) return parsed;
-  return err(failure("tdx-pck-extension", expected, parsed.error.message));
+  const parsed = tdx.pckExtension(value);
+  return parsed.ok ? parsed : err(failure("tdx-pck-extension", expected, parsed.error));
 }
 
 const CERTIFICATES = 3;

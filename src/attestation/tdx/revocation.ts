@@ -47,10 +47,12 @@ export async function findRevocationList(
     return { list: undefined, failures, validity: [] };
   }
   const validity = { notBefore: newest.thisUpdate, notAfter: newest.nextUpdate };
-  const isCurrent = now >= validity.notBefore && now <= validity.notAfter;
-  const expected = `${iso(validity.notBefore)} to ${iso(validity.notAfter)}`;
-  const stale = failure("revocation-list-not-current", expected, iso(now), where);
-  return { list: newest, failures: isCurrent ? [] : [stale], validity: [validity] };
+  const failures: Failure[] = [];
+  if (now < validity.notBefore || now > validity.notAfter) {
+    const expected = `${iso(validity.notBefore)} to ${iso(validity.notAfter)}`;
+    failures.push(failure("revocation-list-not-current", expected, iso(now), where));
+  }
+  return { list: newest, failures, validity: [validity] };
 }
 
 /** A failure for each of `certificates` that the list names. What is revoked stays so when the list is outdated. */

@@ -1,14 +1,15 @@
 /**
- * What TDX verifications have in common: decoded chains, parsed documents, attestation keys whose quoting enclave a
+ * What TDX verifications have in common: decoded chains, parsed extensions and documents, attestation keys whose quoting enclave a
  * PCK has vouched for, and documents found signed. By hash.
  *
  * **Security:** as in `certificate-cache.ts`: only facts that no time changes, and only good ones.
  */
 import type { KeyObject } from "node:crypto";
 import { VERIFICATION_CACHE_ENTRIES_MAX } from "../../core/limits.ts";
-import type { Result } from "../../core/result.ts";
+import { err, type Result } from "../../core/result.ts";
 import { sha256 } from "../../crypto/hash.ts";
 import { BoundedMap } from "../bounded-map.ts";
+import { type PckExtension, parsePckExtension } from "./pck-extension.ts";
 import { decodePemChain } from "./pem.ts";
 import { parseQeIdentity, type QeIdentity } from "./qe-identity.ts";
 import type { SignedJson } from "./signed-json.ts";
@@ -20,6 +21,7 @@ const DOCUMENTS_MAX = 64;
 /** See the file's comment. Bounded; one per process suffices. */
 export class TdxCache {
   readonly #chains = new BoundedMap<string, readonly Uint8Array[]>(VERIFICATION_CACHE_ENTRIES_MAX);
+  readonly #pckExtensions = new BoundedMap<string, PckExtension>(VERIFICATION_CACHE_ENTRIES_MAX);
   readonly #tcbInfos = new BoundedMap<string, SignedJson<TcbInfo>>(DOCUMENTS_MAX);
   readonly #qeIdentities = new BoundedMap<string, SignedJson<QeIdentity>>(DOCUMENTS_MAX);
   readonly #attestationKeys = new BoundedMap<string, KeyObject>(VERIFICATION_CACHE_ENTRIES_MAX);
@@ -28,6 +30,15 @@ export class TdxCache {
   /** {@link decodePemChain}. */
   chain(pem: Uint8Array): Result<readonly Uint8Array[], string> {
     return remembered(this.#chains, pem, decodePemChain);
+  }
+
+  /** {@link parsePckExtension}. */
+  pckExtension(value: Uint8Array): Result<PckExtension, string> {
+    return remembered(this.#pckExtensions, value, (bytes) => {
+      // The fields must not keep the certificate alive, nor change with it.
+      const parsed = parsePckExtension(bytes.slice());
+      return parsed.ok ? parsed : err(parsed.error.message);
+    });
   }
 
   /** {@link parseTcbInfo}. */

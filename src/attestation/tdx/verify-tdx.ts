@@ -81,7 +81,7 @@ async function chainFindings(
   context: VerificationContext,
 ): Promise<ChainFindings> {
   const { pck, authority, root } = chain;
-  const parsed = pckExtensionOf(pck);
+  const parsed = pckExtensionOf(pck, context.cache);
   const extension = parsed.ok ? parsed.value : undefined;
   const { tcbInfos, qeIdentities } = context.collateral;
   const [ofChain, ofReport, ofAuthority, ofRoot, tcbInfo, qeIdentity] = await Promise.all([

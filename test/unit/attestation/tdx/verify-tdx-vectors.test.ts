@@ -108,7 +108,7 @@ describe.skipIf(!VECTORS_PRESENT)("every real quote, against expected.json", () 
     const { version, body, trailingBytes, pckChainPem } = unwrapQuote(file);
     const chain = unwrapText(decodePemChain(pckChainPem)).map((der) => cache.certificate(der));
     const pck = chain[0]?.ok ? chain[0].value : undefined;
-    const extension = pck === undefined ? undefined : pckExtensionOf(pck);
+    const extension = pck === undefined ? undefined : pckExtensionOf(pck, cache);
     if (extension?.ok !== true) throw new Error("no PCK extension");
     const aDayOld = new Date((pck?.notBefore ?? 0) + 86_400_000).toISOString();
     const withoutCollateral = await verify(vector(file), NO_COLLATERAL, aDayOld);
