@@ -62,19 +62,25 @@ class SyntaxFault extends Error {
   }
 }
 
-const WHITE_SPACE = /[ \t\n\r]*/y;
 const NUMBER = /-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?/y;
-// The alternation consumes one plain character or one escape a step: linear, no backtracking.
-const PLAIN_CHARACTERS = /[^"\\\u0000-\u001f]*/y;
 const ESCAPE = /\\(?:["\\/bfnrt]|u[0-9a-fA-F]{4})/y;
 /** With the `u` flag a surrogate matches only if it stands alone. UTF-8 has none; escapes can make one. */
 const LONE_SURROGATE = /\p{Surrogate}/u;
+
+const SPACE = 0x20;
+const TAB = 0x09;
+const LINE_FEED = 0x0a;
+const CARRIAGE_RETURN = 0x0d;
+const QUOTE = 0x22;
+const BACKSLASH = 0x5c;
 
 /** One run over one text. Recursion is bounded by {@link JSON_DEPTH_MAX}. */
 class Parser {
   readonly #text: string;
   readonly #faults: FaultSink;
   #offset = 0;
+  /** Keys and indices from the root to the value at hand; only a fault makes a path of them. */
+  readonly #place: (string | number)[] = [];
 
   constructor(text: string, faults: FaultSink) {
     this.#text = text;
@@ -82,131 +88,157 @@ class Parser {
   }
 
   document(): JsonValue {
-    const value = this.#value("$", 1);
-    this.#match(WHITE_SPACE);
-    if (this.#offset < this.#text.length) this.#fail("more text after the value", "$");
+    const value = this.#value();
+    this.#skipWhiteSpace();
+    if (this.#offset < this.#text.length) this.#fail("more text after the value");
     return value;
   }
 
-  #value(path: string, depth: number): JsonValue {
-    this.#match(WHITE_SPACE);
+  #value(): JsonValue {
+    this.#skipWhiteSpace();
     const start = this.#offset;
     switch (this.#text.charAt(start)) {
       case "{":
-        return this.#object(path, depth);
+        return this.#object();
       case "[":
-        return this.#array(path, depth);
+        return this.#array();
       case '"':
-        return this.#string(path);
+        return this.#string();
       case "t":
-        this.#expect("true", path);
+        this.#expect("true");
         return { kind: "boolean", value: true, start, end: this.#offset };
       case "f":
-        this.#expect("false", path);
+        this.#expect("false");
         return { kind: "boolean", value: false, start, end: this.#offset };
       case "n":
-        this.#expect("null", path);
+        this.#expect("null");
         return { kind: "null", start, end: this.#offset };
       default:
-        return this.#number(path);
+        return this.#number();
     }
   }
 
-  #object(path: string, depth: number): JsonObject {
-    const start = this.#open(path, depth);
+  #object(): JsonObject {
+    const start = this.#open();
     const members = new Map<string, JsonValue>();
     if (!this.#closes("}")) {
       do {
-        this.#match(WHITE_SPACE);
-        if (this.#text.charAt(this.#offset) !== '"') this.#fail("a key is expected", path);
-        const key = this.#string(path).value;
-        const keyPath = memberPath(path, key);
-        this.#match(WHITE_SPACE);
-        this.#expect(":", keyPath);
-        const value = this.#value(keyPath, depth + 1);
-        if (members.has(key)) this.#faults.add(keyPath, "occurs more than once");
+        this.#skipWhiteSpace();
+        if (this.#text.charCodeAt(this.#offset) !== QUOTE) this.#fail("a key is expected");
+        const key = this.#string().value;
+        this.#place.push(key);
+        this.#skipWhiteSpace();
+        this.#expect(":");
+        const value = this.#value();
+        if (members.has(key)) this.#faults.add(this.#path(), "occurs more than once");
         else members.set(key, value);
-      } while (this.#continues("}", path));
+        this.#place.pop();
+      } while (this.#continues("}"));
     }
     return { kind: "object", members, start, end: this.#offset };
   }
 
-  #array(path: string, depth: number): JsonArray {
-    const start = this.#open(path, depth);
+  #array(): JsonArray {
+    const start = this.#open();
     const items: JsonValue[] = [];
     if (!this.#closes("]")) {
       do {
-        items.push(this.#value(itemPath(path, items.length), depth + 1));
-      } while (this.#continues("]", path));
+        this.#place.push(items.length);
+        items.push(this.#value());
+        this.#place.pop();
+      } while (this.#continues("]"));
     }
     return { kind: "array", items, start, end: this.#offset };
   }
 
-  #string(path: string): JsonString {
+  #string(): JsonString {
     const start = this.#offset;
     this.#offset += 1;
-    let value = "";
-    let hasEscapes = false;
-    for (;;) {
-      value += this.#match(PLAIN_CHARACTERS);
-      const next = this.#text.charAt(this.#offset);
-      if (next === '"') break;
-      if (next === "") this.#fail("the text ends inside a string", path);
-      if (next !== "\\") this.#fail("a control character in a string must be escaped", path);
-      const escape = this.#match(ESCAPE);
-      if (escape === "") this.#fail("an escape sequence that JSON does not have", path);
-      value += unescape(escape);
-      hasEscapes = true;
+    let value = this.#plainCharacters();
+    if (this.#text.charCodeAt(this.#offset) === BACKSLASH) {
+      do {
+        value += this.#escape() + this.#plainCharacters();
+      } while (this.#text.charCodeAt(this.#offset) === BACKSLASH);
+      if (LONE_SURROGATE.test(value)) {
+        this.#offset = start;
+        this.#fail("a string with half a surrogate pair");
+      }
     }
     this.#offset += 1;
-    if (hasEscapes && LONE_SURROGATE.test(value)) {
-      this.#offset = start;
-      this.#fail("a string with half a surrogate pair", path);
-    }
     return { kind: "string", value, start, end: this.#offset };
   }
 
-  #number(path: string): JsonValue {
+  /** Steps over the part of a string before its end or next escape. */
+  #plainCharacters(): string {
+    const start = this.#offset;
+    for (;;) {
+      const code = this.#text.charCodeAt(this.#offset);
+      if (code === QUOTE || code === BACKSLASH) return this.#text.slice(start, this.#offset);
+      if (Number.isNaN(code)) this.#fail("the text ends inside a string");
+      if (code < SPACE) this.#fail("a control character in a string must be escaped");
+      this.#offset += 1;
+    }
+  }
+
+  #escape(): string {
+    const escape = this.#match(ESCAPE);
+    if (escape === "") this.#fail("an escape sequence that JSON does not have");
+    return unescape(escape);
+  }
+
+  #number(): JsonValue {
     const start = this.#offset;
     const source = this.#match(NUMBER);
-    if (source === "") this.#fail(this.#unexpected("a value is expected"), path);
+    if (source === "") this.#fail(this.#unexpected("a value is expected"));
     const value = Number(source);
     if (!Number.isFinite(value)) {
       this.#offset = start;
-      this.#fail("a number out of range", path);
+      this.#fail("a number out of range");
     }
     return { kind: "number", value, start, end: this.#offset };
   }
 
   /** Steps over an opening bracket; returns where it was. */
-  #open(path: string, depth: number): number {
-    if (depth > JSON_DEPTH_MAX) this.#fail(`more than ${JSON_DEPTH_MAX} levels of nesting`, path);
+  #open(): number {
+    if (this.#place.length >= JSON_DEPTH_MAX) {
+      this.#fail(`more than ${JSON_DEPTH_MAX} levels of nesting`);
+    }
     return this.#offset++;
   }
 
-  /** Steps over `bracket` if it comes next: the list is empty. */
+  /** Steps over `bracket` if it comes next: the list is empty, or at its end. */
   #closes(bracket: string): boolean {
-    this.#match(WHITE_SPACE);
+    this.#skipWhiteSpace();
     if (this.#text.charAt(this.#offset) !== bracket) return false;
     this.#offset += 1;
     return true;
   }
 
   /** True after a comma, false after `bracket`. */
-  #continues(bracket: string, path: string): boolean {
+  #continues(bracket: string): boolean {
     if (this.#closes(bracket)) return false;
     if (this.#text.charAt(this.#offset) !== ",") {
-      this.#fail(this.#unexpected(`"," or "${bracket}" is expected`), path);
+      this.#fail(this.#unexpected(`"," or "${bracket}" is expected`));
     }
     this.#offset += 1;
     return true;
   }
 
-  #expect(word: string, path: string): void {
+  #expect(word: string): void {
     if (!this.#text.startsWith(word, this.#offset)) {
-      this.#fail(this.#unexpected(`${quote(word)} is expected`), path);
+      this.#fail(this.#unexpected(`${quote(word)} is expected`));
     }
     this.#offset += word.length;
+  }
+
+  #skipWhiteSpace(): void {
+    for (;;) {
+      const code = this.#text.charCodeAt(this.#offset);
+      const isWhite =
+        code === SPACE || code === LINE_FEED || code === CARRIAGE_RETURN || code === TAB;
+      if (!isWhite) return;
+      this.#offset += 1;
+    }
   }
 
   /** Steps over what the sticky `pattern` matches here, which may be nothing. */
@@ -223,8 +255,16 @@ class Parser {
     return `${expectation}, found ${found}`;
   }
 
-  #fail(message: string, path: string): never {
-    throw new SyntaxFault(message, this.#offset, path);
+  #path(): string {
+    let path = "$";
+    for (const step of this.#place) {
+      path = typeof step === "number" ? itemPath(path, step) : memberPath(path, step);
+    }
+    return path;
+  }
+
+  #fail(message: string): never {
+    throw new SyntaxFault(message, this.#offset, this.#path());
   }
 }
 

@@ -204,15 +204,16 @@ export class Fields {
     return member === undefined ? undefined : reader(member, this.pathOf(name), this.faults);
   }
 
-  /** The JSON path of a field. */
+  /** The JSON path of a field, whose name is one of the program's own plain words. */
   pathOf(name: string): string {
-    return memberPath(this.path, name);
+    return `${this.path}.${name}`;
   }
 
   /** Adds a fault for every field that nobody asked for. */
   refuseUnknown(): void {
     for (const name of this.#members.keys()) {
-      if (!this.#known.has(name)) this.faults.add(this.pathOf(name), "is not a known field");
+      if (this.#known.has(name)) continue;
+      this.faults.add(memberPath(this.path, name), "is not a known field");
     }
   }
 }

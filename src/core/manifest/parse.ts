@@ -126,6 +126,7 @@ const ipAddresses = distinctList(
   // One address has several spellings.
   [{ of: (address) => toHex(parseIpAddress(address) ?? new Uint8Array()) }],
 );
+const policyRole = oneOf(ROLES);
 const spiffePath = text('a SPIFFE path like "/ns/default/web"', isSpiffePath);
 const secretId = text("an id of up to 63 lower-case letters, digits, '.', '_' and '-'", isSecretId);
 
@@ -157,7 +158,7 @@ function policy(setNames: ReadonlySet<string> | undefined): Reader<Policy> {
     [{ of: (name) => name }],
   );
   return object((fields) => {
-    const role = fields.optional("role", oneOf(ROLES)) ?? "workload";
+    const role = fields.optional("role", policyRole) ?? "workload";
     const path = fields.required("spiffePath", spiffePath);
     const read = {
       dnsNames: fields.optional("dnsNames", dnsNames),
