@@ -2,9 +2,10 @@
  * Admission of strangers to a port: how many handshakes run at once, how fast new ones start, and how many places one
  * address takes. TLS handshakes run on the event loop that also carries heartbeats and certificates.
  */
-import { isIPv6 } from "node:net";
 import { setTimeout as delay } from "node:timers/promises";
 import { assert } from "../core/assert.ts";
+import { toHex } from "../core/bytes.ts";
+import { parseIpAddress } from "../core/manifest/ip-address.ts";
 import { abortReason } from "./abort.ts";
 
 /** Bounds of one port. */
@@ -100,14 +101,12 @@ export class Admission {
  * what one host usually has to choose from.
  */
 export function addressGroup(address: string): string {
-  if (!isIPv6(address)) return address;
-  const mapped = /^::ffff:(\d+\.\d+\.\d+\.\d+)$/i.exec(address)?.[1];
-  if (mapped !== undefined) return mapped;
-  const [head = "", tail] = address.split("%")[0]?.split("::") ?? [];
-  const groups = head === "" ? [] : head.split(":");
-  if (tail !== undefined) {
-    const known = groups.length + (tail === "" ? 0 : tail.split(":").length);
-    while (groups.length < 8 - (known - groups.length)) groups.push("0");
-  }
-  return `${groups.slice(0, 4).join(":")}::/64`;
+  const [text = ""] = address.split("%");
+  const mapped = /^::ffff:(\d+\.\d+\.\d+\.\d+)$/i.exec(text)?.[1];
+  const bytes = parseIpAddress(text);
+  if (mapped !== undefined || bytes?.length !== IPV6_BYTES) return mapped ?? text;
+  return `${toHex(bytes.subarray(0, IPV6_NETWORK_BYTES))}/64`;
 }
+
+const IPV6_BYTES = 16;
+const IPV6_NETWORK_BYTES = 8;

@@ -71,6 +71,6 @@ const CODE_OF = {
 } as const satisfies Record<status, ErrorCode>;
 
 /** The nearest error code to a status that came without our error detail (grpc-js itself, a proxy). */
-export function codeOfStatus(code: status): ErrorCode {
-  return CODE_OF[code] ?? "internal";
+export function codeOfStatus(code: number): ErrorCode {
+  return (CODE_OF as Readonly<Record<number, ErrorCode>>)[code] ?? "internal";
 }
