@@ -123,7 +123,7 @@ function lineageProof(state: Enforced) {
 /** Half of the lifetime, give or take a tenth, so that workloads that started together do not renew together. */
 function renewalTime(issuedAt: number, notAfter: number): number {
   const random = new DataView(randomBytes(4).buffer).getUint32(0) / 2 ** 32;
-  return issuedAt + (notAfter - issuedAt) * (0.5 + (random - 0.5) * 2 * RENEWAL_JITTER);
+  return Math.round(issuedAt + (notAfter - issuedAt) * (0.5 + (random - 0.5) * 2 * RENEWAL_JITTER));
 }
 
 function nextChange(authority: Authority, signal: AbortSignal): Promise<void> {
