@@ -27,4 +27,5 @@ const io: Io = {
   signal: interrupt.signal,
   now: () => Date.now(),
 };
-process.exitCode = await runProgram(createProgram(io), process.argv.slice(2), io);
+const args = process.argv.slice(2);
+process.exitCode = await runProgram(await createProgram(io, args), args, io);

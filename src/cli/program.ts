@@ -1,22 +1,41 @@
 /** The `quorate` command line: every command, and the help that introduces them. */
 import { Command } from "commander";
-import { approveCommand } from "./commands/approve.ts";
-import { coordinatorCommand } from "./commands/coordinator.ts";
-import { demoCommand, devCommand } from "./commands/demo.ts";
-import { evidenceCommand } from "./commands/evidence.ts";
-import { keygenCommand } from "./commands/keygen.ts";
-import { manifestCommand } from "./commands/manifest.ts";
-import { policyCommand } from "./commands/policy.ts";
-import { recoverCommand } from "./commands/recover.ts";
-import { setCommand } from "./commands/set.ts";
-import { sidecarCommand } from "./commands/sidecar.ts";
-import { statusCommand } from "./commands/status.ts";
-import { getCommand, historyCommand, verifyCommand } from "./commands/verify.ts";
 import { type Io, type OutputFormat, printResult } from "./io.ts";
 import { outputFlag } from "./options.ts";
 import { VERSION } from "./version.ts";
 
-export function createProgram(io: Io): Command {
+type Load = (io: Io) => Promise<Command>;
+
+/** Commands by group, in the order of the help. Each is loaded when it is asked for: a keygen needs no gRPC. */
+const GROUPS: Readonly<Record<string, Readonly<Record<string, Load>>>> = {
+  "Run:": {
+    coordinator: async (io) => (await import("./commands/coordinator.ts")).coordinatorCommand(io),
+    sidecar: async (io) => (await import("./commands/sidecar.ts")).sidecarCommand(io),
+    dev: async (io) => (await import("./commands/demo.ts")).devCommand(io),
+    demo: async (io) => (await import("./commands/demo.ts")).demoCommand(io),
+  },
+  "Agree on a manifest:": {
+    keygen: async (io) => (await import("./commands/keygen.ts")).keygenCommand(io),
+    policy: async (io) => (await import("./commands/policy.ts")).policyCommand(io),
+    manifest: async (io) => (await import("./commands/manifest.ts")).manifestCommand(io),
+    approve: async (io) => (await import("./commands/approve.ts")).approveCommand(io),
+    set: async (io) => (await import("./commands/set.ts")).setCommand(io),
+  },
+  "Look and verify:": {
+    status: async (io) => (await import("./commands/status.ts")).statusCommand(io),
+    verify: async (io) => (await import("./commands/verify.ts")).verifyCommand(io),
+    get: async (io) => (await import("./commands/verify.ts")).getCommand(io),
+    history: async (io) => (await import("./commands/verify.ts")).historyCommand(io),
+    evidence: async (io) => (await import("./commands/evidence.ts")).evidenceCommand(io),
+  },
+  "After a crash:": {
+    recover: async (io) => (await import("./commands/recover.ts")).recoverCommand(io),
+  },
+  "Other:": { version: (io) => Promise.resolve(versionCommand(io)) },
+};
+
+/** The program with the command that `args` name, or with all of them if they name none (help, a typing error). */
+export async function createProgram(io: Io, args: readonly string[]): Promise<Command> {
   const program = new Command("quorate")
     .description("Attested coordinator for confidential workloads")
     .version(VERSION, "-V, --version", "print the version")
@@ -39,30 +58,19 @@ Exit codes: 0 ok, 1 error, 2 usage, 3 unreachable, 4 attestation or verification
 `,
     );
 
-  program.commandsGroup("Run:");
-  program
-    .addCommand(coordinatorCommand(io))
-    .addCommand(sidecarCommand(io))
-    .addCommand(devCommand(io))
-    .addCommand(demoCommand(io));
-  program.commandsGroup("Agree on a manifest:");
-  program
-    .addCommand(keygenCommand(io))
-    .addCommand(policyCommand(io))
-    .addCommand(manifestCommand(io));
-  program.addCommand(approveCommand(io)).addCommand(setCommand(io));
-  program.commandsGroup("Look and verify:");
-  program
-    .addCommand(statusCommand(io))
-    .addCommand(verifyCommand(io))
-    .addCommand(getCommand(io))
-    .addCommand(historyCommand(io));
-  program.addCommand(evidenceCommand(io));
-  program.commandsGroup("After a crash:");
-  program.addCommand(recoverCommand(io));
-  program.commandsGroup("Other:");
-  program
-    .command("version")
+  const known = Object.values(GROUPS).flatMap((group) => Object.keys(group));
+  const wanted = known.includes(args[0] ?? "") ? [args[0]] : known;
+  for (const [title, group] of Object.entries(GROUPS)) {
+    program.commandsGroup(title);
+    for (const [name, load] of Object.entries(group)) {
+      if (wanted.includes(name)) program.addCommand(await load(io));
+    }
+  }
+  return program;
+}
+
+function versionCommand(io: Io): Command {
+  return new Command("version")
     .description("print the version")
     .addOption(outputFlag())
     .action((options: { output: OutputFormat }) => {
@@ -72,5 +80,4 @@ Exit codes: 0 ok, 1 error, 2 usage, 3 unreachable, 4 attestation or verification
         value: { version: VERSION, node },
       });
     });
-  return program;
 }

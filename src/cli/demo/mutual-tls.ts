@@ -24,7 +24,8 @@ export async function converse(client: Side, server: Side): Promise<Conversation
   const listener = tls.createServer({
     ...(await files(server)),
     requestCert: true,
-    rejectUnauthorized: true,
+    // Judged below, where the reason can be told.
+    rejectUnauthorized: false,
     minVersion: "TLSv1.3",
   });
   const greeted = new Promise<Conversation>((resolve) => {
@@ -33,7 +34,15 @@ export async function converse(client: Side, server: Side): Promise<Conversation
     );
     listener.on("secureConnection", (socket) => {
       socket.on("error", () => undefined);
-      socket.end(spiffeId(socket));
+      if (socket.authorized) {
+        socket.end(spiffeId(socket));
+        return;
+      }
+      socket.destroy();
+      resolve({
+        ok: false,
+        reason: TLS_REASONS[String(socket.authorizationError)] ?? String(socket.authorizationError),
+      });
     });
     void connect(listener, client, resolve);
   });
@@ -43,6 +52,14 @@ export async function converse(client: Side, server: Side): Promise<Conversation
     listener.close();
   }
 }
+
+/** Codes of OpenSSL in plain words. */
+const TLS_REASONS: Readonly<Record<string, string>> = {
+  UNABLE_TO_GET_ISSUER_CERT_LOCALLY: "issued by a CA that is not trusted",
+  UNABLE_TO_GET_ISSUER_CERT: "issued by a CA that is not trusted",
+  UNABLE_TO_VERIFY_LEAF_SIGNATURE: "issued by a CA that is not trusted",
+  SELF_SIGNED_CERT_IN_CHAIN: "issued by a CA that is not trusted",
+};
 
 async function connect(
   listener: tls.Server,

@@ -55,12 +55,14 @@ export class Workbench {
   async prepare(workloads: readonly string[], strangers: readonly string[]): Promise<void> {
     await mkdir(this.folder, { recursive: true, mode: 0o700 });
     await this.run("keygen", "dev-platform", "--out", "platform");
-    for (const person of PEOPLE) {
-      await this.run("keygen", "owner", "--out", person);
-      await this.run("keygen", "share-owner", "--out", `${person}-share`);
-    }
+    await Promise.all(
+      PEOPLE.flatMap((person) => [
+        this.run("keygen", "owner", "--out", person),
+        this.run("keygen", "share-owner", "--out", `${person}-share`),
+      ]),
+    );
     await this.run("policy", "coordinator", "--out", "coordinator.policy.json");
-    for (const name of [...workloads, ...strangers]) await this.#workloadPolicy(name);
+    await Promise.all([...workloads, ...strangers].map((name) => this.#workloadPolicy(name)));
     await this.writeManifest("manifest.json", workloads);
   }
 
@@ -93,17 +95,12 @@ export class Workbench {
   ): Promise<void> {
     const place = update === undefined ? ["--genesis"] : ["--verified", update.verified];
     const approvers = PEOPLE.slice(0, THRESHOLD);
-    for (const person of approvers) {
-      await this.run(
-        "approve",
-        file,
-        "--key",
-        `${person}.key.pem`,
-        ...place,
-        "--out",
-        `${person}.approval.json`,
-      );
-    }
+    await Promise.all(
+      approvers.map((person) => {
+        const out = `${person}.approval.json`;
+        return this.run("approve", file, "--key", `${person}.key.pem`, ...place, "--out", out);
+      }),
+    );
     await this.run(
       ...["set", file, ...approvers.flatMap((person) => ["--approval", `${person}.approval.json`])],
       ...[
