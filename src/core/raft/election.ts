@@ -107,7 +107,17 @@ export function handleVoteRequest(state: RaftState, message: PreVote | Vote): vo
     // A grant repeats the asked term, a refusal tells the own one.
     term: granted ? message.term : state.term,
     granted,
+    commit: state.log.lastCommitted,
   });
+}
+
+/**
+ * A refusal tells what is committed, which is true whoever says it and in whichever term. A candidate may need to know:
+ * the voters that it asks can be those of a configuration that was replaced meanwhile, and refuse it for ever.
+ */
+export function learnCommit(state: RaftState, answer: PreVoteAnswer | VoteAnswer): void {
+  if (answer.granted || state.role.kind === "leader") return;
+  if (state.log.holds(answer.commit)) state.log.commitTo(answer.commit.index);
 }
 
 /** An answer to the own campaign. Others, late ones for instance, say nothing. */

@@ -20,29 +20,39 @@ export function transferTo(state: RaftState, leader: Leader, target: NodeId): bo
   return true;
 }
 
-/** Tells the successor to campaign if it has everything; true if it was told. A retiring leader goes at once. */
+/** Tells the successor to campaign if it has everything; true if it was told. A leader that must go goes at once. */
 export function completeTransfer(state: RaftState, leader: Leader): boolean {
   const target = leader.transferee;
   if (target === undefined || leader.progress.get(target)?.match !== state.log.lastIndex) {
     return false;
   }
   tellToCampaign(state, target);
-  if (state.retiring) stepDown(state, leader);
+  if (mustGo(state)) stepDown(state, leader);
   return true;
 }
 
-/** Ends an unfinished hand-over when its time is up; a retiring leader goes without it. */
+/** Ends an unfinished hand-over when its time is up; a leader that must go goes without it. */
 export function expireTransfer(state: RaftState, leader: Leader): void {
   if (leader.transferee === undefined || state.ticks < leader.transferEndsAtTick) return;
   leader.transferee = undefined;
-  if (state.retiring) stepDown(state, leader);
+  if (mustGo(state)) stepDown(state, leader);
 }
 
-/** A leader that was removed: the best successor campaigns now, the others need not wait for a timeout. */
-export function handOverAndStepDown(state: RaftState, leader: Leader): void {
+/**
+ * A leader that must go, because it shuts down or is no voter any more: it brings its best successor up to date, lets it
+ * campaign and steps down, after an election timeout at the latest. The successor learns so that the removal is
+ * committed; else it might need the vote of the very node that is gone.
+ */
+export function resign(state: RaftState, leader: Leader): void {
+  leader.transferee = undefined;
   const successor = bestSuccessor(state, leader);
-  if (successor !== undefined) tellToCampaign(state, successor);
-  stepDown(state, leader);
+  if (successor === undefined) stepDown(state, leader);
+  else transferTo(state, leader, successor);
+}
+
+/** True if a leader does not stay one after its hand-over, whether that succeeds or not. */
+function mustGo(state: RaftState): boolean {
+  return state.retiring || !isVoter(state.configuration, state.id);
 }
 
 /** Becomes a follower of nobody in the same term, and says so: nobody needs to wait for a timeout. */

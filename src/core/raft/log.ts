@@ -42,6 +42,10 @@ export class RaftLog {
   get applied(): LogIndex {
     return this.#applied;
   }
+  /** The last committed entry. */
+  get lastCommitted(): EntryId {
+    return { term: this.termAt(this.#commit) ?? 0, index: this.#commit };
+  }
   /** Number of entries in memory. */
   get length(): number {
     return this.#entries.length;

@@ -4,7 +4,7 @@ import { adoptConfiguration } from "./adopt-configuration.ts";
 import { changeConfiguration } from "./config-change.ts";
 import { allMembers, isJoint, isVoter, type Configuration } from "./configuration.ts";
 import { LEAVE_JOINT, type ConfigChange, type Entry } from "./entry.ts";
-import { handOverAndStepDown } from "./hand-over.ts";
+import { resign } from "./hand-over.ts";
 import type { RefusalReason } from "./messages.ts";
 import { appendOwn } from "./own-entries.ts";
 import type { Progress } from "./progress.ts";
@@ -46,7 +46,7 @@ function lead(state: RaftState, leader: Leader): void {
     newProgress(state, { next: state.log.lastIndex, recentlyActive: true }),
   );
   if (!isVoter(state.configuration, state.id)) {
-    handOverAndStepDown(state, leader);
+    resign(state, leader);
     return;
   }
   // The new quorum may be one that holds more already.

@@ -46,6 +46,7 @@ export function faultOf(message: Message): string | undefined {
         : "a read's index is not a whole number";
     case "pre-vote-answer":
     case "vote-answer":
+      return isPlace(message.commit) ? undefined : "a commit is not a position";
     case "higher-term":
     case "timeout-now":
     case "step-down":

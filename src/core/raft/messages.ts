@@ -4,13 +4,12 @@
  * **Security:** the transport proves that `from` really sent a message and is a coordinator of the group; the
  * core does not authenticate anything.
  */
-import type { ErrorCode } from "../errors.ts";
 import type { Entry, EntryPayload } from "./entry.ts";
 import type { Snapshot } from "./snapshot.ts";
 import type { EntryId, GroupId, LogIndex, NodeId, Term } from "./types.ts";
 
 /** On every message. */
-export interface Envelope {
+interface Envelope {
   readonly groupId: GroupId;
   readonly from: NodeId;
   readonly to: NodeId;
@@ -29,6 +28,8 @@ export interface PreVote extends Envelope {
 export interface PreVoteAnswer extends Envelope {
   readonly type: "pre-vote-answer";
   readonly granted: boolean;
+  /** The responder's last committed entry: a refused candidate that holds that entry learns that it is committed. */
+  readonly commit: EntryId;
 }
 
 /** RequestVote (thesis section 3.4). */
@@ -43,6 +44,8 @@ export interface Vote extends Envelope {
 export interface VoteAnswer extends Envelope {
   readonly type: "vote-answer";
   readonly granted: boolean;
+  /** As in {@link PreVoteAnswer}. */
+  readonly commit: EntryId;
 }
 
 /** AppendEntries with the entries after `previous` (thesis section 3.5). */
@@ -95,12 +98,12 @@ export interface InstallSnapshot extends Envelope {
 }
 
 /** The answer to an append or heartbeat of an older term: nothing but the higher term. */
-export interface HigherTerm extends Envelope {
+interface HigherTerm extends Envelope {
   readonly type: "higher-term";
 }
 
 /** "Campaign at once, you are my successor" (thesis section 3.10). */
-export interface TimeoutNow extends Envelope {
+interface TimeoutNow extends Envelope {
   readonly type: "timeout-now";
 }
 
@@ -147,7 +150,7 @@ export interface ReadIndexAnswer extends Envelope {
 }
 
 /** The answer to a message of another group: the head that this node knows, if the host told it one. */
-export interface OtherGroup extends Envelope {
+interface OtherGroup extends Envelope {
   readonly type: "other-group";
   /** Opaque to the core: the store's head as the host encodes it. */
   readonly head: Uint8Array | undefined;
@@ -192,6 +195,3 @@ export type RefusalReason =
   | "change-invalid"
   | "successor-not-ready"
   | "predecessor-heard";
-
-/** The code of the error that {@link import("./raft-node.ts").RaftNode.step} reports for an impossible message. */
-export const MALFORMED: ErrorCode = "protocol";

@@ -23,6 +23,8 @@ export class Progress {
   recentlyActive: boolean;
   /** Tick of the last answer, by the leader's own count. */
   heardAtTick: number;
+  /** Tick at which a snapshot was sent, or its transfer last moved. */
+  transferredAtTick = 0;
   /** The newest round of reads that it answered. */
   readRound = 0;
   readonly inflights: Inflights;

@@ -4,7 +4,7 @@ import { boundLog } from "./bounded-log.ts";
 import { campaign, countVote } from "./election.ts";
 import { NO_DATA, type ConfigChange, type Entry, type EntryPayload } from "./entry.ts";
 import type { StepResult } from "./following.ts";
-import { bestSuccessor, stepDown, transferTo } from "./hand-over.ts";
+import { resign, transferTo } from "./hand-over.ts";
 import { applyChanges, leaveJointIfDue } from "./membership.ts";
 import type { Message } from "./messages.ts";
 import type { RaftOptions } from "./options.ts";
@@ -189,9 +189,7 @@ export class RaftNode {
       if (state.role.kind !== "follower") becomeFollower(state, state.term, undefined);
       return;
     }
-    const successor = bestSuccessor(state, state.role);
-    if (successor === undefined) stepDown(state, state.role);
-    else transferTo(state, state.role, successor);
+    resign(state, state.role);
   }
 
   /**
@@ -231,8 +229,11 @@ export class RaftNode {
   /** Bytes of a long transfer to `peer` move: it is busy, not dead. */
   reportProgress(peer: NodeId): void {
     this.#assertIdle();
-    const { role } = this.#state;
-    if (role.kind === "leader") noteActivity(this.#state, role, peer);
+    const { role, ticks } = this.#state;
+    if (role.kind !== "leader") return;
+    noteActivity(this.#state, role, peer);
+    const progress = role.progress.get(peer);
+    if (progress !== undefined) progress.transferredAtTick = ticks;
   }
 
   /** Drops entries up to `index`, at most what is applied; who needs them gets a snapshot. */

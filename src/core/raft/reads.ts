@@ -74,7 +74,7 @@ export function confirmRounds(state: RaftState, leader: Leader): void {
 }
 
 /** True if this node alone is the group's quorum. */
-export function isAlone(state: RaftState): boolean {
+function isAlone(state: RaftState): boolean {
   const voters = allVoters(state.configuration);
   return voters.length === 1 && voters[0] === state.id;
 }

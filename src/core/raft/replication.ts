@@ -86,6 +86,7 @@ function sendSnapshot(state: RaftState, to: NodeId, progress: Progress): boolean
   const term = state.log.termAt(index);
   assert(term !== undefined, "the last applied position is known");
   progress.becomeSnapshot(index);
+  progress.transferredAtTick = state.ticks;
   state.counters.snapshotsSent++;
   state.outbox.send({
     type: "snapshot",
@@ -146,8 +147,7 @@ export function onAccepted(
   }
   if (progress.state === "probe") progress.becomeReplicate();
   else if (progress.state === "replicate") progress.inflights.acknowledge(index);
-  // Any position that the log continues from ends the transfer, not only the snapshot's own.
-  else if (progress.match + 1 >= state.log.firstIndex) progress.becomeReplicate();
+  else if (endsTransfer(state, progress)) progress.becomeReplicate();
   if (news) raiseMinimumMatch(state, leader);
   const committed = advanceCommit(state, leader);
   if (committed) broadcastAppend(state, leader);
@@ -156,6 +156,11 @@ export function onAccepted(
   }
   if (from !== state.id) sendEntries(state, from, progress);
   return committed;
+}
+
+/** The snapshot's own position ends its transfer, and so does any that the log still continues from. */
+function endsTransfer({ log }: RaftState, { match, pendingSnapshot }: Progress): boolean {
+  return match >= pendingSnapshot || match + 1 >= log.firstIndex;
 }
 
 /** A member's log does not hold what an append built on: search on from its hint. */

@@ -23,19 +23,19 @@ import type { RaftCounters } from "./status.ts";
 import type { GroupId, LogIndex, NodeId, Term } from "./types.ts";
 
 /** A node's part in its term, with what only that part needs. */
-export type Role = Follower | PreCandidate | Candidate | Leader;
+type Role = Follower | PreCandidate | Candidate | Leader;
 
 /** Follows the term's leader, if it knows one. */
-export interface Follower {
+interface Follower {
   readonly kind: "follower";
 }
 /** Asks whether an election would succeed. */
-export interface PreCandidate {
+interface PreCandidate {
   readonly kind: "pre-candidate";
   readonly votes: Map<NodeId, boolean>;
 }
 /** Asks for votes. */
-export interface Candidate {
+interface Candidate {
   readonly kind: "candidate";
   readonly votes: Map<NodeId, boolean>;
 }
@@ -57,7 +57,7 @@ export interface Leader {
 }
 
 /** A member that was removed, and for how long it is still told. */
-export interface Departure {
+interface Departure {
   /** Index of the change that removed it. */
   readonly index: LogIndex;
   ticksLeft: number;
@@ -66,7 +66,7 @@ export interface Departure {
 }
 
 /** Options with every default filled in. */
-export interface Settings {
+interface Settings {
   readonly electionTimeoutTicks: number;
   readonly heartbeatTicks: number;
   readonly preVote: boolean;

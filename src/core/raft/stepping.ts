@@ -1,6 +1,12 @@
 /** One message: its term first (thesis section 3.3), then what the role makes of it. */
 import { assertNever } from "../assert.ts";
-import { campaign, handleVoteAnswer, handleVoteRequest, isSticky } from "./election.ts";
+import {
+  campaign,
+  handleVoteAnswer,
+  handleVoteRequest,
+  isSticky,
+  learnCommit,
+} from "./election.ts";
 import {
   handleAppend,
   handleHeartbeat,
@@ -22,6 +28,7 @@ import type {
   StepDown,
   TransferLeadership,
 } from "./messages.ts";
+import type { Progress } from "./progress.ts";
 import { handlePropose, handleProposeAnswer } from "./proposing.ts";
 import { confirmRounds, handleReadIndex, handleReadIndexAnswer } from "./reads.ts";
 import { onAccepted, onRefused, progressOf, sendAppend } from "./replication.ts";
@@ -59,6 +66,9 @@ export function step(state: RaftState, message: Message): StepResult {
       handleTransfer(state, message);
       return STEPPED;
     default:
+      if (message.type === "vote-answer" || message.type === "pre-vote-answer") {
+        learnCommit(state, message);
+      }
       if (message.term < state.term) {
         answerOlderTerm(state, message);
         return STEPPED;
@@ -95,6 +105,7 @@ function answerOlderTerm(state: RaftState, message: Message): void {
       to: message.from,
       term: state.term,
       granted: false,
+      commit: state.log.lastCommitted,
     });
   } else if (message.type === "append" || message.type === "heartbeat") {
     state.outbox.sendAfterDurable({
@@ -236,6 +247,7 @@ function handleHeartbeatAnswer(state: RaftState, leader: Leader, message: Heartb
     return;
   }
   progress.paused = false;
+  retryLostSnapshot(state, progress);
   if (progress.match < state.log.lastIndex || progress.state === "probe") {
     sendAppend(state, from, progress);
   }
@@ -243,6 +255,14 @@ function handleHeartbeatAnswer(state: RaftState, leader: Leader, message: Heartb
     progress.readRound = readRound;
     confirmRounds(state, leader);
   }
+}
+
+/** A snapshot that a living member does not acknowledge for an election timeout is taken for lost. */
+function retryLostSnapshot(state: RaftState, progress: Progress): void {
+  const since = state.ticks - progress.transferredAtTick;
+  if (progress.state !== "snapshot" || since < state.settings.electionTimeoutTicks) return;
+  progress.pendingSnapshot = 0;
+  progress.becomeProbe();
 }
 
 /** The leader is gone: its followers need not wait the un-jittered part of the timeout. */

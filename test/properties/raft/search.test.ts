@@ -101,6 +101,7 @@ describe("the search for the matching position", () => {
           to: "l",
           term: leader.term,
           granted: true,
+          commit: { term: 0, index: 1 },
         });
         expect(leader.role).toBe("leader");
         let refused = 0;

@@ -8,7 +8,7 @@ export type VoteResult = "won" | "pending" | "lost";
 export const EVERYTHING: LogIndex = Number.MAX_SAFE_INTEGER;
 
 /** Size of the smallest majority of `count` voters. */
-export function majorityOf(count: number): number {
+function majorityOf(count: number): number {
   return Math.floor(count / 2) + 1;
 }
 

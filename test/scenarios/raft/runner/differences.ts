@@ -193,20 +193,8 @@ const DIFFERENCES: readonly Difference[] = [
   1->3 MsgApp Term:1 Log:1/6 Commit:5
 > 1 handling Ready
   Ready MustSync=false:
-  Lead:0 State:StateFollower
   Messages:
-  1->2 MsgTimeoutNow Term:1 Log:0/0
-  1->2 MsgStepDown Term:1 Log:0/0
-  1->3 MsgStepDown Term:1 Log:0/0`,
-  },
-  {
-    script: "confchange_v1_remove_leader.txt",
-    line: 109,
-    command: "raft-state",
-    reason: HANDS_OVER,
-    output: `1: StateFollower (Non-Voter) Term:1 Lead:0
-2: StateFollower (Voter) Term:1 Lead:1
-3: StateFollower (Voter) Term:1 Lead:1`,
+  1->2 MsgApp Term:1 Log:1/6 Commit:5`,
   },
   {
     script: "confchange_v1_remove_leader.txt",
@@ -217,11 +205,9 @@ const DIFFERENCES: readonly Difference[] = [
   1->2 MsgApp Term:1 Log:1/5 Commit:3 Entries:[1/6 EntryNormal "bar"]
   1->2 MsgApp Term:1 Log:1/6 Commit:4
   1->2 MsgApp Term:1 Log:1/6 Commit:5
-  1->2 MsgTimeoutNow Term:1 Log:0/0
-  1->2 MsgStepDown Term:1 Log:0/0
+  1->2 MsgApp Term:1 Log:1/6 Commit:5
 > 2 handling Ready
   Ready MustSync=true:
-  Lead:0 State:StateFollower
   HardState Term:1 Vote:1 Commit:5
   Entries:
   1/6 EntryNormal "bar"
@@ -232,30 +218,51 @@ const DIFFERENCES: readonly Difference[] = [
   2->1 MsgAppResp Term:1 Log:0/6
   2->1 MsgAppResp Term:1 Log:0/6
   2->1 MsgAppResp Term:1 Log:0/6
-> 2 handling Ready
-  Ready MustSync=true:
-  Lead:0 State:StateCandidate
-  HardState Term:2 Vote:2 Commit:5
+  2->1 MsgAppResp Term:1 Log:0/6`,
+  },
+  {
+    script: "confchange_v1_remove_leader.txt",
+    line: 136,
+    command: "stabilize 1",
+    reason: HANDS_OVER,
+    output: `> 1 receiving messages
+  2->1 MsgAppResp Term:1 Log:0/6
+  2->1 MsgAppResp Term:1 Log:0/6
+  2->1 MsgAppResp Term:1 Log:0/6
+  2->1 MsgAppResp Term:1 Log:0/6
+> 1 handling Ready
+  Ready MustSync=false:
+  Lead:0 State:StateFollower
   Messages:
-  2->3 MsgVote Term:2 Log:1/6`,
+  1->2 MsgTimeoutNow Term:1 Log:0/0
+  1->2 MsgStepDown Term:1 Log:0/0
+  1->3 MsgStepDown Term:1 Log:0/0`,
   },
   {
     script: "confchange_v1_remove_leader.txt",
     line: 144,
     command: "stabilize",
     reason: HANDS_OVER,
-    output: `> 3 receiving messages
+    output: `> 2 receiving messages
+  1->2 MsgTimeoutNow Term:1 Log:0/0
+  1->2 MsgStepDown Term:1 Log:0/0
+> 3 receiving messages
   1->3 MsgApp Term:1 Log:1/3 Commit:3 Entries:[1/4 EntryConfChange r1]
   1->3 MsgApp Term:1 Log:1/4 Commit:3 Entries:[1/5 EntryNormal "foo"]
   1->3 MsgApp Term:1 Log:1/5 Commit:3 Entries:[1/6 EntryNormal "bar"]
   1->3 MsgApp Term:1 Log:1/6 Commit:4
   1->3 MsgApp Term:1 Log:1/6 Commit:5
   1->3 MsgStepDown Term:1 Log:0/0
+> 2 handling Ready
+  Ready MustSync=true:
+  Lead:0 State:StateCandidate
+  HardState Term:2 Vote:2 Commit:5
+  Messages:
   2->3 MsgVote Term:2 Log:1/6
 > 3 handling Ready
   Ready MustSync=true:
   Lead:0 State:StateFollower
-  HardState Term:2 Vote:2 Commit:5
+  HardState Term:1 Vote:1 Commit:5
   Entries:
   1/4 EntryConfChange r1
   1/5 EntryNormal "foo"
@@ -269,13 +276,19 @@ const DIFFERENCES: readonly Difference[] = [
   3->1 MsgAppResp Term:1 Log:0/6
   3->1 MsgAppResp Term:1 Log:0/6
   3->1 MsgAppResp Term:1 Log:0/6
-  3->2 MsgVoteResp Term:2 Log:0/0
 > 1 receiving messages
   3->1 MsgAppResp Term:1 Log:0/4
   3->1 MsgAppResp Term:1 Log:0/5
   3->1 MsgAppResp Term:1 Log:0/6
   3->1 MsgAppResp Term:1 Log:0/6
   3->1 MsgAppResp Term:1 Log:0/6
+> 3 receiving messages
+  2->3 MsgVote Term:2 Log:1/6
+> 3 handling Ready
+  Ready MustSync=true:
+  HardState Term:2 Vote:2 Commit:5
+  Messages:
+  3->2 MsgVoteResp Term:2 Log:0/0
 > 2 receiving messages
   3->2 MsgVoteResp Term:2 Log:0/0
 > 2 handling Ready
