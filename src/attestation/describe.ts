@@ -10,7 +10,7 @@ import { parseTdxQuote } from "./tdx/quote.ts";
 import { tdBodyText } from "./tdx/td-body.ts";
 
 /** A named fact. Nested facts print indented. */
-export interface Fact {
+interface Fact {
   readonly name: string;
   readonly value: string;
 }

@@ -18,7 +18,7 @@ import type { Evidence } from "./evidence.ts";
 import { SNP_REPORT_BYTES } from "./snp/report.ts";
 
 /** Value of the field `format` of our own form. */
-export const EVIDENCE_FORMAT = "quorate/evidence/v1";
+const EVIDENCE_FORMAT = "quorate/evidence/v1";
 
 /** The JSON text of our own form. */
 export function formatEvidenceFile(evidence: Evidence): Uint8Array {

@@ -3,6 +3,19 @@ export { type Appraisal, type AppraisalContext, Appraiser } from "./appraiser.ts
 export type { Claims, CommonClaims, SnpClaims, TdxClaims } from "./claims.ts";
 export { developmentMeasurement } from "./dev/development-measurement.ts";
 export { formatCollateralFile, parseCollateralFile } from "./collateral/collateral-file.ts";
+export { CollateralFolder } from "./collateral/collateral-folder.ts";
+export { mergeCollateral } from "./collateral/collateral-piece.ts";
+export {
+  CachingCollateralProvider,
+  type CollateralOrigins,
+  type CollateralProvider,
+  type ProvidedCollateral,
+} from "./collateral/collateral-provider.ts";
+export {
+  type CollateralSource,
+  HttpCollateralSource,
+  type HttpEndpoints,
+} from "./collateral/http-source.ts";
 export { detectPlatform } from "./configfs-tsm/detect-platform.ts";
 export { DevelopmentQuoter } from "./dev/development-quoter.ts";
 export {
@@ -14,8 +27,8 @@ export {
 export { SIMULATED_TCB } from "./dev/simulated-chain.ts";
 export { type Description, describeEvidence } from "./describe.ts";
 export type { Evidence } from "./evidence.ts";
-export { EVIDENCE_FORMAT, formatEvidenceFile, parseEvidenceFile } from "./evidence-file.ts";
-export { FAILURE_MEANINGS, type Failure, type FailureCode } from "./failure.ts";
+export { formatEvidenceFile, parseEvidenceFile } from "./evidence-file.ts";
+export { type Failure, type FailureCode } from "./failure.ts";
 export {
   type AppraisalPolicy,
   type AppraisedPolicy,
@@ -26,5 +39,5 @@ export { appraiseClaims } from "./policy/appraise-claims.ts";
 export { proposeReferenceValues } from "./propose-reference-values.ts";
 export type { PlatformDescription, QuoteOptions, Quoter } from "./quoter.ts";
 export { decodePemChain } from "./tdx/pem.ts";
-export { type AppraisedIdentity, type SetMismatch, type Verdict, allFailures } from "./verdict.ts";
+export { type AppraisedIdentity, type SetMismatch, type Verdict } from "./verdict.ts";
 export { type Collateral, NO_COLLATERAL, type VerifiedEvidence } from "./verification.ts";

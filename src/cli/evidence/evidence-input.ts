@@ -14,6 +14,7 @@ import {
   type Evidence,
   NO_COLLATERAL,
   decodePemChain,
+  mergeCollateral,
   parseCollateralFile,
   parseEvidenceFile,
 } from "../../attestation/index.ts";
@@ -40,12 +41,7 @@ export async function readCollateral(
       return unwrap(parseCollateralFile(bytes));
     }),
   );
-  return [{ ...NO_COLLATERAL, certificates }, ...parts].reduce((all, part) => ({
-    certificates: [...all.certificates, ...part.certificates],
-    revocationLists: [...all.revocationLists, ...part.revocationLists],
-    tcbInfos: [...all.tcbInfos, ...part.tcbInfos],
-    qeIdentities: [...all.qeIdentities, ...part.qeIdentities],
-  }));
+  return mergeCollateral([{ ...NO_COLLATERAL, certificates }, ...parts]);
 }
 
 async function readCertificates(file: string): Promise<readonly Uint8Array[]> {

@@ -20,7 +20,7 @@ export type ReferenceValues = SnpReferenceValues | TdxReferenceValues;
 export type ReferenceSets = ReadonlyMap<string, ReferenceValues>;
 
 /** A set's name: lower-case letters, digits, `.`, `_` and `-`, starting with a letter or digit. */
-export function isReferenceSetName(name: string): boolean {
+function isReferenceSetName(name: string): boolean {
   return /^[a-z0-9][a-z0-9._-]{0,62}$/.test(name);
 }
 

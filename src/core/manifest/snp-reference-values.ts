@@ -27,7 +27,7 @@ export interface SnpTcb {
 }
 
 /** Keys that sign reports: of the chip, or loaded by the cloud provider. */
-export const SNP_SIGNING_KEYS = ["vcek", "vlek"] as const;
+const SNP_SIGNING_KEYS = ["vcek", "vlek"] as const;
 /** One of {@link SNP_SIGNING_KEYS}. */
 export type SnpSigningKey = (typeof SNP_SIGNING_KEYS)[number];
 

@@ -4,7 +4,7 @@ import { type Fields, boolean, integer, list, object, oneOf, text } from "../jso
 import { ALLOW_LIST, hex } from "./reference-value-readers.ts";
 
 /** TCB statuses that a manifest may accept; `Revoked` never is. Intel's words (DCAP, TCB info version 3). */
-export const TDX_TCB_STATUSES = [
+const TDX_TCB_STATUSES = [
   "UpToDate",
   "SWHardeningNeeded",
   "ConfigurationNeeded",

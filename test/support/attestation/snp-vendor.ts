@@ -101,7 +101,7 @@ export const MEASUREMENT = "a5".repeat(48);
 export const POLICY_HASH = "5a".repeat(32) as Sha256;
 export const REPORT_DATA = new Uint8Array(64).fill(0xd7);
 /** TCB bytes: bootloader 4, tee 1, snp 24, microcode 219; on Turin also FMC 2. */
-export const TCB = {
+const TCB = {
   Milan: "04010000000018db",
   Genoa: "04010000000018db",
   Turin: "02040118000000db",
