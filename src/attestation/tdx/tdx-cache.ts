@@ -1,8 +1,9 @@
 /**
- * What TDX verifications have in common: decoded chains, parsed extensions and documents, attestation keys whose quoting enclave a
- * PCK has vouched for, and documents found signed. By hash.
+ * What TDX verifications have in common, by hash: decoded chains, parsed extensions and documents, imported
+ * attestation keys, and which signatures were found good.
  *
- * **Security:** as in `certificate-cache.ts`: only facts that no time changes, and only good ones.
+ * **Security:** as in `certificate-cache.ts`: only facts that no time changes, and no bad signatures. That something
+ * could be parsed or imported says nothing about trust in it.
  */
 import type { KeyObject } from "node:crypto";
 import { VERIFICATION_CACHE_ENTRIES_MAX } from "../../core/limits.ts";

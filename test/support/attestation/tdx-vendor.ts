@@ -32,6 +32,7 @@ export const NOW = Date.parse("2026-06-01T12:00:00Z");
 export const DAY = 86_400_000;
 export const MEASUREMENT = "4d".repeat(48);
 export const POLICY_HASH = sha256(utf8("a policy"));
+export const QE_AUTH_DATA = new Uint8Array(32).fill(7);
 export const REPORT_DATA = new Uint8Array(64).fill(0x72);
 
 /** What to do differently from a proper Intel and a proper TD; everything left out is right. */
@@ -81,7 +82,7 @@ export async function makeTdxEvidence(deviations: TdxDeviations = {}): Promise<M
     version: deviations.version ?? 4,
     body: { ...body, ...deviations.body },
     qeReport: { ...SIMULATED_QE, ...deviations.qeReport },
-    qeAuthData: new Uint8Array(32).fill(7),
+    qeAuthData: QE_AUTH_DATA,
   };
   const { publicKey, privateKey } = attestationKeys;
   const attestation = { publicKey, privateKey: deviations.signers?.attestation ?? privateKey };

@@ -13,13 +13,16 @@ import {
 } from "../../../../src/attestation/dev/simulated-intel.ts";
 import type { FailureCode } from "../../../../src/attestation/failure.ts";
 import { concat, utf8 } from "../../../../src/core/bytes.ts";
+import { sha256 } from "../../../../src/crypto/hash.ts";
 import { derInteger } from "../../../../src/crypto/der-writer.ts";
 import {
+  attestationKeys,
   DAY,
   intelKeys,
   type MadeTdxEvidence,
   makeTdxEvidence,
   NOW,
+  QE_AUTH_DATA,
   strangerKeys,
   type TdxDeviations,
 } from "../../../support/attestation/tdx-vendor.ts";
@@ -89,6 +92,21 @@ const withLongerAuthentication = (quote: Uint8Array): Uint8Array => {
   return out;
 };
 
+/** A quote with one more byte behind the PCK chain, counted as part of the QE certification data. */
+const withLongerCertification = (quote: Uint8Array): Uint8Array => {
+  const out = withLongerAuthentication(quote);
+  const view = new DataView(out.buffer);
+  const size = CERTIFICATION_TYPE + 2;
+  view.setUint32(size, view.getUint32(size, true) + 1, true);
+  return out;
+};
+
+/** The right hash of key and authentication data, with something behind it. */
+const hashWithTail = (): string => {
+  const spki = attestationKeys.publicKey.export({ format: "der", type: "spki" });
+  return `${sha256(concat(spki.subarray(-64), QE_AUTH_DATA))}${"01".repeat(32)}`;
+};
+
 /** Name, deviation from what is proper, failures. */
 export type Rule = readonly [string, TdxDeviations, readonly FailureCode[]];
 
@@ -104,6 +122,7 @@ const FORM: readonly Rule[] = [
   ["a body with another's size", { version: 5, ...patched(BODY_TYPE, 3) }, ["tdx-quote-body-type"]],
   ["lengths past the end", patched(AUTHENTICATION + 2, 1), ["tdx-quote-truncated"]],
   ["other certification data", patched(CERTIFICATION_TYPE, 5), ["tdx-quote-certification"]],
+  ["unused bytes further inside", { quoteBytes: withLongerCertification }, ["tdx-quote-length"]],
   ["unused bytes inside", { quoteBytes: withLongerAuthentication }, ["tdx-quote-length"]],
   [
     "a quote above the limit",
@@ -122,6 +141,11 @@ const SIGNATURES: readonly Rule[] = [
   [
     "a QE report for another key",
     { qeReport: { reportData: "01".repeat(64) } },
+    ["tdx-attestation-key"],
+  ],
+  [
+    "a QE report with a tail",
+    { qeReport: { reportData: hashWithTail() } },
     ["tdx-attestation-key"],
   ],
   ["a QE report by another key", { signers: { qeReport: stranger } }, ["tdx-qe-report-signature"]],
