@@ -2,7 +2,7 @@ import { describe, expect, it } from "vitest";
 import type { StoreKind } from "./run.ts";
 import { run } from "./run.ts";
 
-const SEEDS = 40;
+const SEEDS = 25;
 
 describe("consensus and healing together", () => {
   const kinds: readonly [StoreKind, readonly string[]][] = [

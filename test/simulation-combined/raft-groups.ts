@@ -107,7 +107,9 @@ export class RaftGroups implements Groups {
     if (known === undefined) {
       this.#change(leader, [{ kind: "add-learner", node: instance }]);
     } else if (!isVoter(configuration, instance) && known.match >= commit) {
-      const others = configuration.voters.filter((voter) => voter[0] === instance[0]);
+      const { voters, learners } = configuration;
+      const isFormer = (one: string) => one !== instance && one[0] === instance[0];
+      const others = [...voters, ...learners].filter(isFormer);
       const removals = others.map((node) => ({ kind: "remove", node }) as const);
       this.#change(leader, [{ kind: "add-voter", node: instance }, ...removals]);
     }

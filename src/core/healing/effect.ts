@@ -39,8 +39,8 @@ export type Effect =
   | { readonly kind: "open"; readonly record: RecordView }
   /**
    * Recover `record`'s state from a peer that holds it and join its group; keep trying until done, until another
-   * `recover` replaces it, or `stop-recovering`. With `renew`, as a new instance: the present one is final for its old
-   * group.
+   * `recover` replaces it, or `stop-recovering`. With `renew`, as a new instance, made anew for every such effect: the
+   * present one has voted, or has a Raft node in another group, which is halted first.
    */
   | { readonly kind: "recover"; readonly record: RecordView; readonly renew: boolean }
   /** Nobody let this process in: drop the recovery, and what it has made of a new instance. */

@@ -89,7 +89,10 @@ export function becomeOpening(turn: Turn, plan: OpenPlan, rebases: number): void
 /** Somebody opened `target`, or its group lives: become a member, for as long as an attempt lasts. */
 export function becomeJoining(turn: Turn, target: RecordView): void {
   enterJoining(turn, target, false);
-  const renew = turn.state.finalized !== undefined;
+  const { finalized, local } = turn.state;
+  // An instance belongs to one group only, once and for ever.
+  const isForeign = local.group !== undefined && local.group.id !== target.group;
+  const renew = finalized !== undefined || isForeign;
   turn.effects.push({ kind: "recover", record: target, renew });
 }
 

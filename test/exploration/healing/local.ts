@@ -195,7 +195,8 @@ export class Process {
   #become(local: Local): Outcome {
     const { phase, finalized, local: before } = local.state;
     if (phase.kind !== "joining") throw new Error("only a joiner joins");
-    const renew = finalized !== undefined || phase.opener;
+    const isForeign = before.group !== undefined && before.group.id !== phase.target.group;
+    const renew = finalized !== undefined || isForeign || phase.opener;
     const view: LocalView = {
       instance: renew ? instance(`${before.instance}+`) : before.instance,
       mode: "ready",

@@ -59,8 +59,10 @@ interface Node {
   ineligibleFrom: number;
   state: HealingState;
   shown: string;
-  /** What it recovers, and whether as a new instance. */
-  recovering: { readonly record: Sha256; readonly renew: boolean } | undefined;
+  /** What it recovers, and as which instance. */
+  recovering: { readonly record: Sha256; readonly as: InstanceId } | undefined;
+  /** New instances that it has made. */
+  renewals: number;
 }
 
 const LINEAGE = hash("lineage");
@@ -118,7 +120,7 @@ export class World {
     };
     const { held, ineligibleFrom = Infinity } = start;
     const secrets = start.secrets ?? (held === undefined ? "none" : "memory");
-    const rest = { running: true, stale: false, shown: "", recovering: undefined };
+    const rest = { running: true, stale: false, shown: "", recovering: undefined, renewals: 0 };
     const bare = { name, options, instance, held, secrets, ineligibleFrom, ...rest };
     const node: Node = { ...bare, state: initialState(this.#view(bare)) };
     this.#nodes.push(node);
@@ -247,7 +249,7 @@ export class World {
   #recover(node: Node): void {
     const { recovering } = node;
     if (recovering === undefined) return;
-    const { record, renew } = recovering;
+    const { record, as } = recovering;
     const { group, names } = this.ledger.get(record);
     if (!names.includes(node.name)) return;
     const helper = this.#nodes.find(
@@ -257,14 +259,14 @@ export class World {
         other.held !== undefined &&
         this.isLinked(node.instance, other.instance) &&
         this.ledger.descends(other.held, record) &&
+        (node.held === undefined || this.ledger.descends(other.held, node.held)) &&
         this.ledger.get(other.held).group === group &&
         this.#groups.view(other.instance)?.live === true,
     );
     if (helper === undefined) return;
-    const instance = renew ? (`${node.instance}+` as InstanceId) : node.instance;
-    this.#groups.join(group, instance);
-    if (this.#groups.view(instance)?.id !== group) return;
-    this.#become(node, instance, helper.held);
+    this.#groups.join(group, as);
+    if (this.#groups.view(as)?.id !== group) return;
+    this.#become(node, as, helper.held);
   }
 
   #become(node: Node, instance: InstanceId, held: Sha256 | undefined): void {
@@ -288,6 +290,11 @@ export class World {
     if (this.#otherHalf.has(origin(instance))) this.otherHead = to;
     else this.head = to;
     this.#note(`the store's head moves to ${to}`);
+  }
+
+  #renewed(node: Node): InstanceId {
+    node.renewals++;
+    return `${origin(node.instance)}${"+".repeat(node.renewals)}` as InstanceId;
   }
 
   /** Tells the core of its own process, if anything has changed. */
@@ -342,14 +349,18 @@ export class World {
       case "open": {
         const { hash: record, group } = effect.record;
         this.opened.push({ record, by: node.instance });
-        const instance = `${node.instance}+` as InstanceId;
+        const instance = this.#renewed(node);
         this.#groups.open(group, instance);
         this.#count("opened");
         this.#become(node, instance, record);
         return;
       }
       case "recover":
-        node.recovering = { record: effect.record.hash, renew: effect.renew };
+        if (effect.renew) this.#groups.halt(node.instance);
+        node.recovering = {
+          record: effect.record.hash,
+          as: effect.renew ? this.#renewed(node) : node.instance,
+        };
         return;
       case "stop-recovering":
         node.recovering = undefined;

@@ -396,7 +396,15 @@ describe("a higher epoch", () => {
     a.receives("b", "b1", { kind: "opened", header: a.header(1, record) });
     expect(a.kinds()).toEqual([]);
     a.answerRead(record);
-    expect(a.effects).toMatchObject([{ kind: "recover", record: { epoch: 2 }, renew: false }]);
+    expect(a.effects).toMatchObject([{ kind: "recover", record: { epoch: 2 }, renew: true }]);
+  });
+
+  it("is joined as the same instance by a newcomer that has not voted", () => {
+    const a = new Subject(records(), { mode: "recovery", held: undefined, group: undefined });
+    a.answerRead("g2");
+    a.receives("b", "b1", { kind: "opened", header: a.header(1, healed(a, "b", "b1")) });
+    a.answerRead(healed(a, "b", "b1"));
+    expect(a.effects).toMatchObject([{ kind: "recover", renew: false }]);
   });
 
   it("that the store does not show changes nothing", () => {
