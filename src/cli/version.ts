@@ -1,6 +1,15 @@
 /** The version of this build, from package.json: one place to change at a release. */
-import { createRequire } from "node:module";
+import { existsSync, readFileSync } from "node:fs";
+import path from "node:path";
 
-const manifest = createRequire(import.meta.url)("../../package.json") as { version: string };
+export const VERSION: string = (
+  JSON.parse(readFileSync(packageFile(), "utf8")) as { version: string }
+).version;
 
-export const VERSION: string = manifest.version;
+/** The nearest package.json above this file, which lies at different depths in sources and builds. */
+function packageFile(): string {
+  let folder = import.meta.dirname;
+  while (!existsSync(path.join(folder, "package.json")) && folder !== path.dirname(folder))
+    folder = path.dirname(folder);
+  return path.join(folder, "package.json");
+}
