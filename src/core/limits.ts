@@ -131,11 +131,11 @@ export const HANDSHAKES_MAX = 128;
 /** Handshakes and plain connections of one address (IPv6: one /64), so that one host can't take all places. */
 export const STRANGERS_PER_ADDRESS_MAX = 64;
 /**
- * Handshakes started in a second on one port. Each costs the event loop one to two milliseconds, so a flood takes at
- * most about a third of it; more than this are delayed.
+ * Handshakes started in a second on one port; more are delayed. Each costs the event loop two to three milliseconds, so
+ * a flood takes at most half of an idle loop, and less of a busy one (`transport/admission.ts`).
  */
 export const HANDSHAKES_PER_SECOND_MAX = 200;
-/** Handshakes that may start at once after a quiet time: together they hold the event loop for about 10 ms. */
+/** Handshakes that may start at once after a quiet time: together they hold the event loop for 20 ms, in pieces. */
 export const HANDSHAKE_BURST_MAX = 8;
 /** Open connections on one port: at 80 KiB each they stay below 160 MiB. */
 export const CONNECTIONS_MAX = 2_000;

@@ -2,7 +2,6 @@
  * Admission of strangers to a port: how many handshakes run at once, how fast new ones start, and how many places one
  * address takes. TLS handshakes run on the event loop that also carries heartbeats and certificates.
  */
-import { setTimeout as delay } from "node:timers/promises";
 import { assert } from "../core/assert.ts";
 import { toHex } from "../core/bytes.ts";
 import { parseIpAddress } from "../core/manifest/ip-address.ts";
@@ -54,11 +53,16 @@ export class Admission {
   handshakes = 0;
   readonly #limits: AdmissionLimits;
   readonly #places = new Map<string, number>();
-  /** When the next handshake may start if the burst is used up, in milliseconds of `performance.now()`. */
-  #nextStart = 0;
+  readonly #intervalMs: number;
+  /** Handshakes that wait for their turn, in order; at most `handshakesMax`. */
+  readonly #waiting = new Set<() => void>();
+  /** When all turns given so far are paid for at the full rate, in milliseconds of `performance.now()`. */
+  #paid = 0;
+  #timer: NodeJS.Timeout | undefined;
 
   constructor(limits: AdmissionLimits) {
     this.#limits = limits;
+    this.#intervalMs = 1000 / limits.handshakesPerSecondMax;
   }
 
   /** A place for a connection from this IP address, or why there is none. */
@@ -74,16 +78,33 @@ export class Admission {
 
   /**
    * Waits for this handshake's turn. Turns are given in order, `handshakesPerSecondMax` a second; after a quiet time
-   * `handshakeBurstMax` come at once. The wait is at most `handshakesMax / handshakesPerSecondMax` seconds.
+   * `handshakeBurstMax` come at once. While the event loop is late, they come more slowly: strangers yield to what
+   * this process has to do for others.
+   *
+   * @throws the signal's reason
    */
   async turn(signal: AbortSignal): Promise<void> {
-    const now = performance.now();
-    const intervalMs = 1000 / this.#limits.handshakesPerSecondMax;
-    this.#nextStart = Math.max(this.#nextStart, now) + intervalMs;
-    const waitMs = this.#nextStart - this.#limits.handshakeBurstMax * intervalMs - now;
-    if (waitMs <= 0) return;
-    await delay(waitMs, undefined, { signal }).catch(() => {
-      throw abortReason(signal);
+    if (this.#waiting.size === 0 && this.#nextTurn() <= performance.now()) {
+      this.#pay(0);
+      return;
+    }
+    await new Promise<void>((resolve, reject) => {
+      const abort = (): void => {
+        this.#waiting.delete(start);
+        if (this.#waiting.size === 0) this.#unschedule();
+        reject(abortReason(signal));
+      };
+      const start = (): void => {
+        signal.removeEventListener("abort", abort);
+        resolve();
+      };
+      if (signal.aborted) {
+        abort();
+        return;
+      }
+      signal.addEventListener("abort", abort, { once: true });
+      this.#waiting.add(start);
+      this.#schedule();
     });
   }
 
@@ -94,7 +115,40 @@ export class Admission {
     if (taken === 1) this.#places.delete(group);
     else this.#places.set(group, taken - 1);
   }
+
+  #nextTurn(): number {
+    return this.#paid - (this.#limits.handshakeBurstMax - 1) * this.#intervalMs;
+  }
+
+  #pay(extraMs: number): void {
+    this.#paid = Math.max(this.#paid, performance.now()) + this.#intervalMs + extraMs;
+  }
+
+  #schedule(): void {
+    if (this.#timer !== undefined) return;
+    const due = Math.max(this.#nextTurn(), performance.now());
+    this.#timer = setTimeout(() => {
+      this.#timer = undefined;
+      const [start] = this.#waiting;
+      assert(start !== undefined, "a turn is scheduled only while somebody waits");
+      const lateMs = Math.max(0, performance.now() - due - TIMER_SLACK_MS);
+      this.#pay(LATENESS_FACTOR * lateMs);
+      this.#waiting.delete(start);
+      start();
+      if (this.#waiting.size > 0) this.#schedule();
+    }, due - performance.now());
+  }
+
+  #unschedule(): void {
+    clearTimeout(this.#timer);
+    this.#timer = undefined;
+  }
 }
+
+/** A timer's ordinary lateness. */
+const TIMER_SLACK_MS = 2;
+/** Each millisecond of lateness is paid for with so many of waiting: strangers get a quarter of a busy loop at most. */
+const LATENESS_FACTOR = 3;
 
 /**
  * The addresses that count as one: an IPv4 address (also in its IPv6 form), or an IPv6 network of 64 bits, which is
