@@ -2,7 +2,7 @@
 export * from "./approvals.ts";
 export * from "./chain.ts";
 export * from "./classify.ts";
-export { chainLength, linkFault, type LinkFault, type LinkFaultCode } from "./link.ts";
+export { chainLength } from "./link.ts";
 export * from "./make-record.ts";
 export * from "./record.ts";
 export * from "./record-document.ts";

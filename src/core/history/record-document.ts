@@ -15,7 +15,7 @@ import { type HistoryRecord, RECORD_FORMAT } from "./record.ts";
 import { recordReader } from "./record-reader.ts";
 
 /** Length of a record's signature: ECDSA P-384, r ‖ s, s in the lower half. */
-export const RECORD_SIGNATURE_BYTES = 96;
+const RECORD_SIGNATURE_BYTES = 96;
 
 /** A record with its bytes, as parsed or made. Whether the signature is right is for the shell to verify. */
 export interface RecordDocument {
@@ -25,7 +25,7 @@ export interface RecordDocument {
   readonly bytes: Uint8Array;
   /** What the signature covers; see {@link recordSigningBytes}. */
   readonly signedBytes: Uint8Array;
-  /** {@link RECORD_SIGNATURE_BYTES} bytes. */
+  /** 96 bytes. */
   readonly signature: Uint8Array;
 }
 

@@ -3,4 +3,4 @@ export { parseCanonical } from "./canonical.ts";
 export { FaultSink, itemPath, memberPath, quote } from "./fault-sink.ts";
 export { parseJson } from "./parse.ts";
 export * from "./readers.ts";
-export type { JsonArray, JsonObject, JsonString, JsonValue } from "./value.ts";
+export type { JsonValue } from "./value.ts";

@@ -6,15 +6,15 @@ interface Place {
   readonly end: number;
 }
 
-export interface JsonNull extends Place {
+interface JsonNull extends Place {
   readonly kind: "null";
 }
-export interface JsonBoolean extends Place {
+interface JsonBoolean extends Place {
   readonly kind: "boolean";
   readonly value: boolean;
 }
 /** Always finite. */
-export interface JsonNumber extends Place {
+interface JsonNumber extends Place {
   readonly kind: "number";
   readonly value: number;
 }

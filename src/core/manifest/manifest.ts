@@ -104,8 +104,3 @@ export function isDevelopmentManifest(manifest: Manifest): boolean {
   // A manifest never mixes them with real ones, and has at least one.
   return [...manifest.referenceValues.values()].some((set) => set.developmentRoot !== undefined);
 }
-
-/** The names of the sets that `policy` accepts. */
-export function acceptedReferenceSets(manifest: Manifest, policy: Policy): readonly string[] {
-  return policy.referenceValues ?? [...manifest.referenceValues.keys()];
-}
