@@ -70,6 +70,9 @@ export function handleSnapshot(state: RaftState, message: InstallSnapshot): void
       log.commitTo(snapshot.index);
     } else {
       log.restore(snapshot);
+      for (const result of state.proposals.covered(snapshot.index)) {
+        state.outbox.proposalDecided(result);
+      }
       state.counters.snapshotsInstalled++;
       adoptConfiguration(state, snapshot.configuration, snapshot.index);
     }

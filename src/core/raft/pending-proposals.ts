@@ -65,6 +65,18 @@ export class PendingProposals {
       : { id, outcome: "unknown" };
   }
 
+  /** Ends the proposals that stand at or before `index`, which a snapshot covers: what stood there is not told. */
+  covered(index: LogIndex): ProposalResult[] {
+    const results: ProposalResult[] = [];
+    for (const [at, id] of this.#byIndex) {
+      if (at > index) continue;
+      this.#byIndex.delete(at);
+      this.#pending.delete(id);
+      results.push({ id, outcome: "unknown" });
+    }
+    return results;
+  }
+
   /** Ends everything that can't be followed any more, in the order in which it was proposed. */
   abandonAll(): ProposalResult[] {
     const results = [...this.#pending.keys()].map((id): ProposalResult => ({

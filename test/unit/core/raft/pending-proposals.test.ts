@@ -33,6 +33,16 @@ describe("PendingProposals", () => {
     expect([pending.drop(1), pending.drop(2), pending.drop(3)]).toEqual([true, false, false]);
   });
 
+  it("ends what a snapshot covers as unknown, and leaves the rest", () => {
+    const pending = new PendingProposals(10);
+    pending.add(1, { term: 1, index: 5 }, 0);
+    pending.add(2, { term: 1, index: 6 }, 0);
+    pending.add(3, undefined, 0);
+    expect(pending.covered(5)).toEqual([{ id: 1, outcome: "unknown" }]);
+    expect(pending.applied(5, 1)).toBeUndefined();
+    expect([pending.has(1), pending.has(2), pending.has(3)]).toEqual([false, true, true]);
+  });
+
   it("gives up old ones without a place, and everything when the leader is lost", () => {
     const pending = new PendingProposals(3);
     pending.add(1, undefined, 10);

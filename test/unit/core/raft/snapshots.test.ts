@@ -62,6 +62,19 @@ describe("a snapshot", () => {
     expect(cluster.node("a").status().counters.snapshotsSent).toBe(1);
   });
 
+  it("ends the proposals that it covers as unknown: what stood at their places is never told", () => {
+    const cluster = new Cluster(["a", "b", "c"]);
+    cluster.elect("a");
+    cluster.lost = ({ type, to }) => to === "c" && type !== "propose-answer";
+    const id = cluster.propose("c", "x");
+    cluster.settle();
+    cluster.node("a").compact(cluster.node("a").applied);
+    cluster.heal();
+    cluster.run(3);
+    expect(cluster.node("c").status().counters.snapshotsInstalled).toBe(1);
+    expect(cluster.member("c").proposals).toEqual([{ id, outcome: "unknown" }]);
+  });
+
   it("that the log has left behind meanwhile is followed by another one", () => {
     const cluster = behind();
     const slow = cluster.network.filter(isSnapshot);
