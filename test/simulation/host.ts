@@ -116,6 +116,11 @@ export class Host {
     );
   }
 
+  /** True while a membership change is becoming durable, so that nobody else can know of it yet. */
+  get hidesChange(): boolean {
+    return this.#underWay?.entries.some(({ kind }) => kind === "config-change") ?? false;
+  }
+
   /** One tick. One that falls into a pause is lost, as a timer's is. */
   tick(): void {
     if (this.state === "up") this.#take("tick");

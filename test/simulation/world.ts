@@ -124,6 +124,7 @@ export class World {
 
   /** True if the group lives on when `lost` is gone too. */
   survivesWithout(lost: readonly Host[]): boolean {
+    if (this.running().some((host) => host.hidesChange)) return false;
     return this.checks.survives((id) => {
       const host = this.hosts.get(id);
       return host?.isAlive === true && !lost.includes(host);
