@@ -5,7 +5,7 @@ import type { LogIndex, NodeId, Term } from "./types.ts";
 export type Entry = NormalEntry | ConfigChangeEntry;
 
 /** An entry for the host's state machine; with no data it is the one that each leader begins its term with. */
-export interface NormalEntry {
+interface NormalEntry {
   readonly kind: "normal";
   readonly term: Term;
   readonly index: LogIndex;

@@ -74,7 +74,7 @@ export function stepDown(state: RaftState, leader: Leader): void {
  * The voter with the longest matching log, the lowest id on a tie. One that has been silent for an election timeout
  * is considered only if all are.
  */
-export function bestSuccessor(state: RaftState, leader: Leader): NodeId | undefined {
+function bestSuccessor(state: RaftState, leader: Leader): NodeId | undefined {
   const voters = [...leader.progress].filter(
     ([id]) => id !== state.id && state.configuration.voters.includes(id),
   );

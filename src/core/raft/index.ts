@@ -6,20 +6,10 @@ export type * from "./ready.ts";
 export type * from "./status.ts";
 export type * from "./types.ts";
 export type { Snapshot } from "./snapshot.ts";
-export type { StepResult } from "./following.ts";
-export type {
-  ConfigChange,
-  ConfigChangeEntry,
-  ConfigChangeStep,
-  Entry,
-  EntryPayload,
-  NormalEntry,
-} from "./entry.ts";
+export type { ConfigChange, ConfigChangeEntry, ConfigChangeStep, Entry } from "./entry.ts";
 export { LEAVE_JOINT, NO_DATA } from "./entry.ts";
 export type { Configuration } from "./configuration.ts";
 export {
-  allMembers,
-  allVoters,
   isJoint,
   isMember,
   isVoter,

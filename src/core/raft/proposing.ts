@@ -77,7 +77,8 @@ export function handleProposeAnswer(state: RaftState, message: ProposeAnswer): v
     return;
   }
   state.proposals.placed(id, appended);
-  if (appended.index > state.log.applied) return;
+  const settled = state.log.pendingSnapshot?.index ?? state.log.applied;
+  if (appended.index > settled) return;
   // Applied before the answer came: its term tells whether it was this entry, unless it was dropped already.
   const result = state.proposals.applied(appended.index, state.log.termAt(appended.index) ?? 0);
   if (result !== undefined) state.outbox.proposalDecided(result);
