@@ -19,17 +19,15 @@ export class BatchedRead<T> {
 
   /** The outcome of a round that starts after this call. Rejects as that round does. */
   run(): Promise<T> {
+    // The next round may be waiting for its turn although the one before it has ended: it is the one to join.
+    if (this.#next !== undefined) return this.#next;
     if (this.#current === undefined) return this.#start();
-    this.#next ??= this.#current.then(
-      () => this.#startNext(),
-      () => this.#startNext(),
-    );
+    const start = (): Promise<T> => {
+      this.#next = undefined;
+      return this.#start();
+    };
+    this.#next = this.#current.then(start, start);
     return this.#next;
-  }
-
-  #startNext(): Promise<T> {
-    this.#next = undefined;
-    return this.#start();
   }
 
   #start(): Promise<T> {
