@@ -17,19 +17,19 @@ import {
   observeUninitialized,
   storeFailed,
 } from "../core/lifecycle/lifecycle.ts";
-import { assert } from "../core/assert.ts";
 import type { InstanceId, Sha256 } from "../core/brand.ts";
 import { QuorateError } from "../core/errors.ts";
 import { sha256 } from "../crypto/index.ts";
 import type { VerifiedHistory } from "../history/verified-history.ts";
-import type { AuditLog } from "../observability/audit.ts";
+import type { AuditEvent, AuditLog } from "../observability/audit.ts";
 import type { Logger } from "../observability/log.ts";
-import type { Head, HeadVersion, Store, Watch } from "../store/store.ts";
+import type { Head, HeadVersion, Store, SwapOutcome, Watch } from "../store/store.ts";
 import { BatchedRead } from "./batched-read.ts";
 import type { Enforced } from "./enforced.ts";
 import type { Prepared } from "./next-record.ts";
-import { viewHead } from "./observe-head.ts";
+import { type HeadView, viewHead } from "./observe-head.ts";
 import { SerialQueue } from "./serial-queue.ts";
+import { problemOf } from "./store-problem.ts";
 import { swapIn } from "./swap-in.ts";
 
 /** What the authority stands on. */
@@ -46,6 +46,15 @@ export interface AuthorityPorts {
 /** Changes that may wait at once; each is a manifest or a share of a person. */
 const CHANGES_WAITING_MAX = 32;
 
+/** A record that was made here and is on its way into the store. */
+interface Pending {
+  readonly prepared: Prepared;
+  /** Goes to the audit log when the record comes into force, whoever notices first. */
+  readonly event: AuditEvent;
+  /** `unknown`: a swap of it may still take effect. `committed`: one has, whatever the store shows from now on. */
+  standing: "unsent" | "unknown" | "committed";
+}
+
 export class Authority {
   readonly ports: AuthorityPorts;
   /** Changes run one at a time: each is computed from the state that the one before it left. */
@@ -56,10 +65,12 @@ export class Authority {
   /** Verified history of the store while there is no state, or beyond a stale one: what recovery builds on. */
   #public: VerifiedHistory | undefined;
   #problem: QuorateError | undefined;
+  #failure: QuorateError | undefined;
   #progress = 0;
+  /** The head that was examined last and needs no second look; `undefined` after anything else. */
   #seen: HeadVersion | "none" | undefined;
   #head: Head | undefined;
-  #pending: Prepared | undefined;
+  #pending: Pending | undefined;
   #watch: Watch | undefined;
 
   private constructor(ports: AuthorityPorts) {
@@ -73,12 +84,18 @@ export class Authority {
    */
   static async open(ports: AuthorityPorts): Promise<Authority> {
     const authority = new Authority(ports);
-    await authority.refresh();
+    // Before the first read, so that no change between them is missed.
     authority.#watch = await ports.store.watchHead(() => {
       authority.refresh().catch((cause: unknown) => {
         ports.log.warn({ error: cause }, "the store's head could not be read after it changed");
       });
     });
+    try {
+      await authority.refresh();
+    } catch (cause) {
+      await authority.close();
+      throw cause;
+    }
     return authority;
   }
 
@@ -103,14 +120,14 @@ export class Authority {
     return this.#problem;
   }
 
+  /** Why nothing is issued because of the store: what it shows, or that it did not answer the last read. */
+  get suspended(): QuorateError | undefined {
+    return this.#problem ?? this.#failure;
+  }
+
   /** Newest generation that was verified while reading the history from the store. */
   get lastVerifiedGeneration(): number {
     return this.#progress;
-  }
-
-  /** The head as last read. */
-  get head(): Head | undefined {
-    return this.#head;
   }
 
   /** Reads the head, with a read that starts after this call, and acts on what it shows. @throws QuorateError of the store */
@@ -174,39 +191,21 @@ export class Authority {
 
   /**
    * Makes a prepared record true: documents, then the swap of the head from the predecessor to it, then the new state.
-   * The outcome of an earlier call that stayed unknown is settled first.
+   * Takes over the record's keys; {@link settle} comes before whatever the record was computed from.
    *
+   * @param event recorded once it is in force.
    * @throws QuorateError `head-moved`; `unavailable` if the outcome is not known yet (it may still become true, and then
    * is followed); or of the store, if nothing happened.
    */
-  async commit(prepared: Prepared): Promise<Enforced> {
-    const expected = this.#head;
-    const { store } = this.ports;
-    const document = prepared.next.history.head.head;
-    // **Security:** the swap is conditional on the predecessor itself, not on whatever is the head by now.
-    const shown = expected === undefined ? null : sha256(expected.value);
-    if (shown !== document.record.previous) throw this.headMoved();
-    this.#pending = prepared;
-    let outcome: Awaited<ReturnType<typeof swapIn>>;
-    try {
-      outcome = await swapIn(store, expected, document.bytes, prepared.documents);
-    } catch (cause) {
-      this.#pending = undefined;
-      throw cause;
+  async commit(prepared: Prepared, event: AuditEvent): Promise<Enforced> {
+    if (this.#pending !== undefined) {
+      throw new QuorateError("unavailable", "an earlier change is not settled yet", {
+        hint: "repeat the call",
+      });
     }
-    if (outcome === "unknown") {
-      throw new QuorateError(
-        "unavailable",
-        "the store has not said yet whether the change took effect",
-        {
-          hint: "repeat the same call: it waits for the answer and changes nothing twice",
-        },
-      );
-    }
-    await this.refresh();
-    if (this.#activated(document.hash)) return prepared.next;
-    this.#pending = undefined;
-    throw this.headMoved();
+    const pending: Pending = { prepared, event, standing: "unsent" };
+    this.#pending = pending;
+    return this.#send(pending);
   }
 
   /** Settles a commit whose outcome stayed unknown, by repeating the identical swap. */
@@ -214,9 +213,9 @@ export class Authority {
     const pending = this.#pending;
     if (pending === undefined) return;
     await this.refresh();
-    const { hash } = pending.next.history.head.head;
-    if (!this.#activated(hash)) await this.commit(pending).catch(ignoreLost);
-    this.#pending = undefined;
+    // A store that lies about the head does not tell what became of the swap either.
+    if (this.#pending === pending && this.#problem === undefined)
+      await this.#send(pending).catch(ignoreLost);
   }
 
   /** The error for a change that was computed from a record which is no longer the head. */
@@ -233,29 +232,86 @@ export class Authority {
     this.#listeners.clear();
   }
 
-  #activated(hash: Sha256): boolean {
+  async #send(pending: Pending): Promise<Enforced> {
+    const { prepared } = pending;
+    const document = prepared.next.history.head.head;
+    const expected = this.#head;
+    // **Security:** the swap is conditional on the predecessor itself, not on whatever is the head by now.
+    const shown = expected === undefined ? null : sha256(expected.value);
+    if (shown !== document.record.previous) {
+      this.#drop(pending);
+      throw this.headMoved();
+    }
+    let outcome: SwapOutcome["outcome"];
+    try {
+      const { store } = this.ports;
+      ({ outcome } = await swapIn(store, expected, document.bytes, prepared.documents));
+    } catch (cause) {
+      // A definite failure says nothing about an earlier attempt that was ambiguous.
+      if (pending.standing === "unsent") this.#drop(pending);
+      throw cause;
+    }
+    if (outcome === "unknown") {
+      pending.standing = "unknown";
+      throw new QuorateError(
+        "unavailable",
+        "the store has not said yet whether the change took effect",
+        {
+          hint: "repeat the same call: it waits for the answer and changes nothing twice",
+        },
+      );
+    }
+    if (outcome === "committed") pending.standing = "committed";
+    await this.refresh();
+    if (this.#isInForce(document.hash)) return prepared.next;
+    this.#drop(pending);
+    throw this.headMoved();
+  }
+
+  /** Gives up a record that can't become true any more. */
+  #drop(pending: Pending): void {
+    if (this.#pending === pending) this.#pending = undefined;
+    const { base, next } = pending.prepared;
+    // An update works with the keys of the state that it was made from.
+    if (base === undefined && this.state?.payload !== next) next.engine.dispose();
+  }
+
+  #isInForce(hash: Sha256): boolean {
     return this.#lifecycle.kind === "ready" && this.#lifecycle.state.payload.history.contains(hash);
   }
 
   async #readHead(): Promise<void> {
-    const { store } = this.ports;
+    // Before the read is sent: only such a read must show what was committed.
+    const committed = this.#pending?.standing === "committed" ? this.#pending : undefined;
     try {
-      const head = await store.readHead();
-      this.#head = head;
-      const unchanged = this.#seen === (head?.version ?? "none");
-      if (unchanged && this.#lifecycle.store.kind !== "failing") return;
-      await this.#examine(head);
-      this.#seen = head?.version ?? "none";
+      this.#head = await this.ports.store.readHead();
+      if (committed === undefined && this.#seen === versionOf(this.#head)) return;
+      await this.#examine(this.#head, committed);
+      this.#failure = undefined;
+      // What is wrong may be mended without a new head: by the return of a document.
+      this.#seen = this.#problem === undefined ? versionOf(this.#head) : undefined;
     } catch (cause) {
-      this.#lifecycle = storeFailed(
-        this.#lifecycle,
-        cause instanceof Error ? cause.message : String(cause),
-      );
+      this.#seen = undefined;
+      this.#failure =
+        cause instanceof QuorateError
+          ? cause
+          : new QuorateError("internal", "the store's head could not be examined", { cause });
+      this.#lifecycle = storeFailed(this.#lifecycle, this.#failure.message);
+      this.#tell();
       throw cause;
     }
+    this.#tell();
   }
 
-  async #examine(head: Head | undefined): Promise<void> {
+  #tell(): void {
+    for (const listener of [...this.#listeners]) listener();
+  }
+
+  async #examine(head: Head | undefined, committed: Pending | undefined): Promise<void> {
+    if (committed !== undefined) {
+      // The swap was the commit point: a head that goes behind it from here on is a rollback.
+      if (!this.#activate(committed)) this.#drop(committed);
+    }
     const known = this.history;
     const view = await viewHead(head, this.ports.store, {
       known,
@@ -264,55 +320,38 @@ export class Authority {
     if (this.state === undefined || this.#lifecycle.kind === "stale")
       this.#examineForRecovery(view, known);
     else await this.#examineInForce(this.state, view);
-    for (const listener of [...this.#listeners]) listener();
   }
 
   /** Without a state in force, a verified history is what recovery builds on; it never goes back. */
-  #examineForRecovery(
-    view: Awaited<ReturnType<typeof viewHead>>,
-    known: VerifiedHistory | undefined,
-  ): void {
-    this.#lifecycle = observeUninitialized(
-      this.#lifecycle,
-      view.observed.kind !== "missing",
-    ).lifecycle;
+  #examineForRecovery(view: HeadView, known: VerifiedHistory | undefined): void {
+    const hasHead = view.observed.kind !== "missing" || known !== undefined;
+    this.#lifecycle = observeUninitialized(this.#lifecycle, hasHead).lifecycle;
     const pending = this.#pending;
     if (
-      view.history !== undefined &&
-      pending?.base === undefined &&
-      pending?.next.recordHash === view.history.recordHash
+      pending !== undefined &&
+      pending.prepared.base === undefined &&
+      pending.prepared.next.recordHash === view.history?.recordHash
     ) {
-      this.#activate(pending, this.state);
+      this.#activate(pending);
       return;
     }
-    const shown: HeadClass | undefined =
-      known === undefined ? undefined : classifyHead(known.applied, view.observed);
-    if (shown === undefined) {
-      this.#public = view.history;
-      this.#problem = view.error;
-    } else if (shown.kind === "same" || shown.kind === "follow" || shown.kind === "taken-over") {
-      this.#public = view.history;
-      this.#problem = undefined;
-    } else {
-      this.#problem = problemOf(shown, view.error);
-      this.#report(shown, known?.recordHash);
-    }
+    const shown = known === undefined ? undefined : classifyHead(known.applied, view.observed);
+    const problem = shown === undefined ? view.error : problemOf(shown, view.error);
+    if (shown === undefined || problem === undefined) this.#public = view.history;
+    this.#show(problem, shown, known?.recordHash);
   }
 
-  async #examineInForce(
-    state: CoordinatorState<Enforced>,
-    view: Awaited<ReturnType<typeof viewHead>>,
-  ): Promise<void> {
+  async #examineInForce(state: CoordinatorState<Enforced>, view: HeadView): Promise<void> {
     const shown = classifyHead(state.payload.history.applied, view.observed);
     const pending = this.#pending;
     const prepared =
       shown.kind === "follow" &&
-      pending?.base === state.payload &&
-      pending.next.recordHash === shown.head.hash;
+      pending?.prepared.base === state.payload &&
+      pending.prepared.next.recordHash === shown.head.hash;
     const { lifecycle } = observeHead(this.#lifecycle, { from: state, head: shown, prepared });
     this.#lifecycle = lifecycle;
     if (prepared) {
-      this.#activate(pending, state);
+      this.#activate(pending);
       return;
     }
     if (lifecycle.kind === "stale") {
@@ -329,10 +368,10 @@ export class Authority {
       });
       return;
     }
-    if (demandsReassertion(shown) && lifecycle.store.kind !== "fork")
-      return this.#reassert(state.payload, shown);
-    this.#problem = shown.kind === "same" ? undefined : problemOf(shown, view.error);
-    this.#report(shown, state.payload.recordHash);
+    // A FORK ends only with our record or a descendant: until then it stays what it was reported as.
+    if (lifecycle.store.kind === "fork" && shown.kind !== "fork") return;
+    this.#show(problemOf(shown, view.error), shown, state.payload.recordHash);
+    if (demandsReassertion(shown)) await this.#reassert(state, shown);
   }
 
   /**
@@ -341,16 +380,13 @@ export class Authority {
    * **Security:** only a state whose record this process itself committed or recovered is asserted, and only over a
    * head that the table of DESIGN section 8 calls rollback, corruption or a branch.
    */
-  async #reassert(state: Enforced, shown: HeadClass): Promise<void> {
-    this.#problem = problemOf(shown, undefined);
-    this.#report(shown, state.recordHash);
-    const { history } = state;
+  async #reassert(from: CoordinatorState<Enforced>, shown: HeadClass): Promise<void> {
+    const { history, recordHash } = from.payload;
     const records = history.links.map((link) => link.head.bytes);
     const documents = [...records, ...history.documents.values()];
-    const outcome = await swapIn(this.ports.store, this.#head, history.head.head.bytes, documents);
-    if (outcome !== "committed") {
+    const swapped = await swapIn(this.ports.store, this.#head, history.head.head.bytes, documents);
+    if (swapped.outcome !== "committed") {
       // The next read classifies what is there then.
-      this.#seen = undefined;
       throw new QuorateError(
         "unavailable",
         "the store went back, and the newest record could not be put back yet",
@@ -359,35 +395,31 @@ export class Authority {
         },
       );
     }
-    this.#head = outcome === "committed" ? await this.ports.store.readHead() : this.#head;
+    this.#head = swapped.head;
     this.#problem = undefined;
-    this.ports.audit.record({
-      event: "store-reasserted",
-      recordHash: state.recordHash,
-      shown: shown.kind,
-    });
+    this.ports.audit.record({ event: "store-reasserted", recordHash, shown: shown.kind });
     this.ports.log.warn(
       { shown: shown.kind },
       "the store went back; the newest record was put back",
     );
-    const from = this.state;
-    assert(from !== undefined, "only a state re-asserts");
-    this.#lifecycle = observeHead(this.#lifecycle, {
-      from,
-      head: { kind: "same" },
-      prepared: false,
-    }).lifecycle;
+    const head = { kind: "same" } as const;
+    this.#lifecycle = observeHead(this.#lifecycle, { from, head, prepared: false }).lifecycle;
   }
 
-  #activate(prepared: Prepared, from: CoordinatorState<Enforced> | undefined): void {
+  /** @returns false if the current state is not the one that the record was made from */
+  #activate(pending: Pending): boolean {
+    const { prepared, event } = pending;
     const next = { place: prepared.next.history.place, payload: prepared.next };
+    const from = this.state;
+    if (prepared.base !== undefined && from?.payload !== prepared.base) return false;
     const { lifecycle, outcome } = becomeReady(this.#lifecycle, { from, next });
+    if (outcome !== "done") return false;
     this.#lifecycle = lifecycle;
-    if (outcome !== "done") return;
     this.#pending = undefined;
     this.#public = undefined;
     this.#problem = undefined;
     const { record } = prepared.next.history;
+    this.ports.audit.record(event);
     this.ports.log.info(
       {
         record: prepared.next.recordHash,
@@ -397,54 +429,28 @@ export class Authority {
       },
       "record in force",
     );
+    return true;
   }
 
-  #report(shown: HeadClass, recordHash: Sha256 | undefined): void {
-    if (shown.kind !== "fork") return;
-    this.ports.log.error({ reason: shown.reason }, "the store shows a fork: nothing is issued");
-    this.ports.audit.record({
-      event: "store-fork",
-      recordHash: recordHash ?? "",
-      shown: shown.reason,
-    });
-  }
-}
-
-const WAY_OUT = "restore the store, or restart this coordinator to give up what it remembers";
-
-function problemOf(shown: HeadClass, cause: QuorateError | undefined): QuorateError {
-  switch (shown.kind) {
-    case "rollback":
-      return new QuorateError("rollback", "the store shows an older head than was verified here", {
-        hint: WAY_OUT,
-      });
-    case "corruption":
-      return new QuorateError("store-corrupt", `the store's head is ${shown.found}`, {
-        hint: WAY_OUT,
-      });
-    case "branch":
-      return new QuorateError("fork", "the store shows another branch of this history", {
-        hint: WAY_OUT,
-      });
-    case "fork":
-      return new QuorateError("fork", `the store shows a fork: ${FORKS[shown.reason]}`, {
-        hint: WAY_OUT,
-        cause,
-      });
-    case "same":
-    case "follow":
-    case "taken-over":
-      return new QuorateError("unavailable", "the state is changing just now", {
-        hint: "repeat the call",
-      });
+  /** Takes note of what is wrong with the store, and says so once. */
+  #show(
+    problem: QuorateError | undefined,
+    shown: HeadClass | undefined,
+    recordHash: Sha256 | undefined,
+  ): void {
+    const isNews = problem !== undefined && problem.message !== this.#problem?.message;
+    this.#problem = problem;
+    if (!isNews) return;
+    this.ports.log.error({ error: problem }, "the store is not as it should be: nothing is issued");
+    if (shown?.kind !== "fork") return;
+    const { reason } = shown;
+    this.ports.audit.record({ event: "store-fork", recordHash: recordHash ?? "", shown: reason });
   }
 }
 
-const FORKS = {
-  "other-lineage": "its history belongs to another lineage",
-  "other-history": "its history left the one that was verified here",
-  unverified: "its history cannot be verified",
-} as const;
+function versionOf(head: Head | undefined): HeadVersion | "none" {
+  return head?.version ?? "none";
+}
 
 /** A change that lost is no error for whoever settles it. */
 function ignoreLost(cause: unknown): void {

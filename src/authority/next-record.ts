@@ -1,6 +1,7 @@
 /** Makes the next record of a history, with everything that belongs to it. Nothing here is visible until the store's head is swapped. */
 import { assert } from "../core/assert.ts";
 import type { Sha256 } from "../core/brand.ts";
+import { QuorateError } from "../core/errors.ts";
 import {
   encodeShares,
   type Finding,
@@ -15,6 +16,7 @@ import {
   updateRecord,
   verifyNext,
 } from "../core/history/index.ts";
+import { HISTORY_PAGE_BYTES_MAX } from "../core/limits.ts";
 import type { CheckedApproval, Manifest } from "../core/manifest/index.ts";
 import { unwrap } from "../core/result.ts";
 import {
@@ -25,7 +27,7 @@ import {
   sha256,
   splitSeed,
 } from "../crypto/index.ts";
-import { VerifiedHistory } from "../history/verified-history.ts";
+import { pageBytes, referencesOf, VerifiedHistory } from "../history/verified-history.ts";
 import { createRootCertificate, MeshCa } from "../pki/index.ts";
 import { type Enforced, enforce } from "./enforced.ts";
 
@@ -59,8 +61,16 @@ export interface ApprovedManifest {
   readonly policyDocuments: readonly Uint8Array[];
 }
 
-/** The first record of a new lineage. */
-export async function prepareGenesis(
+/** The first record of a new lineage. Takes over `engine`. @throws QuorateError `too-large` */
+export function prepareGenesis(
+  approved: ApprovedManifest,
+  engine: SeedEngine,
+  making: Making,
+): Promise<Prepared> {
+  return owning(engine, () => genesis(approved, engine, making));
+}
+
+async function genesis(
   approved: ApprovedManifest,
   engine: SeedEngine,
   making: Making,
@@ -79,7 +89,7 @@ export async function prepareGenesis(
   return prepared(undefined, undefined, record, { approved, shares, engine, meshCa }, making);
 }
 
-/** A new manifest on top of the state in force. */
+/** A new manifest on top of the state in force. @throws QuorateError `too-large` */
 export async function prepareUpdate(
   base: Enforced,
   approved: ApprovedManifest,
@@ -102,8 +112,20 @@ export async function prepareUpdate(
   return prepared(base, history, record, { approved, shares, engine, meshCa }, making);
 }
 
-/** A takeover by share owners: the same manifest, a fresh mesh CA, the next epoch. */
-export async function prepareRecovery(
+/**
+ * A takeover by share owners: the same manifest, a fresh mesh CA, the next epoch. Takes over `engine`.
+ *
+ * @throws QuorateError `verification-failed` if the history's root certificate is not that of the seed
+ */
+export function prepareRecovery(
+  history: VerifiedHistory,
+  engine: SeedEngine,
+  making: Making,
+): Promise<Prepared> {
+  return owning(engine, () => recovery(history, engine, making));
+}
+
+async function recovery(
   history: VerifiedHistory,
   engine: SeedEngine,
   making: Making,
@@ -129,6 +151,16 @@ export async function prepareRecovery(
     { approved: undefined, shares: undefined, engine, meshCa },
     making,
   );
+}
+
+/** The seed is not kept where no record came about that needs it. */
+async function owning(engine: SeedEngine, make: () => Promise<Prepared>): Promise<Prepared> {
+  try {
+    return await make();
+  } catch (cause) {
+    engine.dispose();
+    throw cause;
+  }
 }
 
 function makeMeshCa(
@@ -250,7 +282,20 @@ async function prepared(
     before === undefined
       ? new VerifiedHistory([link.value], new Map(entries))
       : before.append(link.value, entries);
+  requireReadable(history);
   return { base, next: enforce(history, { engine, meshCa }, making), documents };
+}
+
+/** A record that no page of the history could carry would end the history for everybody who reads it. */
+function requireReadable({ head, documents }: VerifiedHistory): void {
+  const parts = referencesOf(head).map((hash) => documents.get(hash));
+  const bytes = pageBytes([head.head.bytes, ...parts.filter((part) => part !== undefined)]);
+  if (bytes <= HISTORY_PAGE_BYTES_MAX) return;
+  throw new QuorateError(
+    "too-large",
+    `the manifest with its policy documents, approvals and shares takes ${bytes} bytes; at most ${HISTORY_PAGE_BYTES_MAX} can be set`,
+    { hint: "shorten the policy documents, or name fewer policies" },
+  );
 }
 
 /** Takeovers have neither manifest nor approvals of their own, and nobody asks for them. */

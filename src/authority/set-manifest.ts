@@ -1,5 +1,4 @@
 /** SetManifest: from a request to a durable record in force (DESIGN section 8, with one coordinator). */
-import { assert } from "../core/assert.ts";
 import type { InstanceId, Sha256 } from "../core/brand.ts";
 import { QuorateError } from "../core/errors.ts";
 import { type Approval, encodeApprovals } from "../core/history/index.ts";
@@ -39,7 +38,7 @@ export interface SetManifestRequest {
 }
 
 /** Makes the requested manifest the one in force, or finds that it is. Runs alone. @returns the state that enforces it */
-export function setManifest(
+export async function setManifest(
   authority: Authority,
   self: SelfAppraisal,
   request: SetManifestRequest,
@@ -128,7 +127,7 @@ class ManifestChange {
     const approved = await this.#complete(checked, new Map());
     await this.#self.requireEligible(this.#manifest);
     const engine = SeedEngine.generate();
-    return this.#commit(await prepareGenesis(approved, engine, this.#making()), checked);
+    return this.#commit(await prepareGenesis(approved, engine, this.#making()), approved);
   }
 
   async #update(state: Enforced): Promise<Enforced> {
@@ -149,7 +148,7 @@ class ManifestChange {
     }
     const approved = await this.#complete(checked, history.documents);
     await this.#self.requireEligible(this.#manifest);
-    return this.#commit(await prepareUpdate(state, approved, this.#making()), checked);
+    return this.#commit(await prepareUpdate(state, approved, this.#making()), approved);
   }
 
   /** A set whose predecessor and manifest are those of the last set succeeds again, also below later takeovers. */
@@ -232,8 +231,9 @@ class ManifestChange {
         },
       );
     }
-    const owners = new Set(checked.filter(({ valid }) => valid).map(({ keyId }) => keyId));
-    const valid = this.#request.approvals.filter(({ key }) => owners.has(key));
+    // **Security:** by position, not by key: of two approvals by one owner only one may be good, and only that one
+    // proves to later readers of the history that the owner approved.
+    const valid = this.#request.approvals.filter((_, index) => checked[index]?.valid === true);
     return {
       bytes: this.#request.manifest.slice(),
       manifest: this.#manifest,
@@ -243,17 +243,16 @@ class ManifestChange {
     };
   }
 
-  async #commit(prepared: Prepared, checked: readonly CheckedApproval[]): Promise<Enforced> {
-    const state = await this.#authority.commit(prepared);
-    const { lastSet } = state.history;
-    assert(lastSet.hash === state.recordHash, "a set is the newest set");
-    this.#authority.ports.audit.record({
+  #commit(prepared: Prepared, approved: ApprovedManifest): Promise<Enforced> {
+    const { recordHash, history } = prepared.next;
+    return this.#authority.commit(prepared, {
       event: "manifest-set",
-      recordHash: state.recordHash,
-      generation: lastSet.record.generation,
-      approvedBy: checked.filter(({ valid }) => valid).map(({ keyId }) => keyId),
+      recordHash,
+      generation: history.record.generation,
+      approvedBy: [
+        ...new Set(approved.checked.filter(({ valid }) => valid).map(({ keyId }) => keyId)),
+      ],
     });
-    return state;
   }
 
   #making() {

@@ -1,7 +1,6 @@
 /** The commit point: documents first, then the head. */
 import { setTimeout as delay } from "node:timers/promises";
-import { equalBytes } from "../core/bytes.ts";
-import type { Head, Store } from "../store/store.ts";
+import type { Head, Store, SwapOutcome } from "../store/store.ts";
 
 /** How long an ambiguous swap is repeated before the caller is told that its outcome is unknown, in milliseconds. */
 const SETTLE_MILLIS = 5_000;
@@ -11,32 +10,29 @@ const RETRY_MILLIS = 50;
  * Puts the documents, then moves the head from `expected` to `next`. While the outcome is unknown the identical swap is
  * repeated; that changes nothing twice, because a head that equals `next` already counts as committed.
  *
- * @throws what the store throws for a swap that definitely did not happen.
+ * After an ambiguous attempt a conflict may mean that ours took effect and was succeeded: the caller reads.
+ *
+ * @throws what the store throws for a swap that definitely did not happen, as far as this call's own attempts go.
  */
 export async function swapIn(
   store: Store,
   expected: Head | undefined,
   next: Uint8Array,
   documents: readonly Uint8Array[],
-): Promise<"committed" | "conflict" | "unknown"> {
+): Promise<SwapOutcome> {
   for (const document of documents) await store.putDocument(document);
   const deadline = performance.now() + SETTLE_MILLIS;
-  let ambiguous = false;
+  let unknown: Extract<SwapOutcome, { outcome: "unknown" }> | undefined;
   for (;;) {
     try {
-      const { outcome, ...rest } = await store.swapHead(expected, next);
-      if (outcome === "committed") return outcome;
-      // After an ambiguous attempt a conflict may mean that ours took effect and was succeeded: the caller reads.
-      if (outcome === "conflict")
-        return "head" in rest && rest.head !== undefined && equalBytes(rest.head.value, next)
-          ? "committed"
-          : outcome;
-      ambiguous = true;
+      const swapped = await store.swapHead(expected, next);
+      if (swapped.outcome !== "unknown") return swapped;
+      unknown = swapped;
     } catch (cause) {
       // A definite failure of a repetition says nothing about the first attempt.
-      if (!ambiguous) throw cause;
+      if (unknown === undefined) throw cause;
     }
-    if (performance.now() > deadline) return "unknown";
+    if (performance.now() > deadline) return unknown;
     await delay(RETRY_MILLIS);
   }
 }

@@ -43,6 +43,13 @@ export function shareSubmissionInfo(lineage: Sha256, instanceId: string): Uint8A
   return hpkeInfo(SHARE_SUBMISSION_PURPOSE, lineage, instanceId, instanceId);
 }
 
+/** A recovery that was started: its answer may have been lost. */
+interface Attempt {
+  readonly recordHash: Sha256;
+  readonly shareOwners: readonly Sha256[];
+  readonly threshold: number;
+}
+
 /** Collects shares until there are enough. Those of an earlier head's split are dropped when the split changes. */
 export class UserRecovery {
   readonly #authority: Authority;
@@ -51,6 +58,7 @@ export class UserRecovery {
   readonly #allowDevelopment: boolean;
   readonly #shares = new Map<Sha256, Secret>();
   #split: Sha256 | undefined;
+  #attempt: Attempt | undefined;
 
   constructor(
     authority: Authority,
@@ -74,43 +82,39 @@ export class UserRecovery {
   }
 
   /**
-   * Takes one share; with the last one needed, recovers. A wrong or repeated share costs nothing.
+   * Takes one share; with the last one needed, recovers. A wrong or repeated share costs nothing. A share that was part
+   * of a recovery which has come about is answered as the last one was.
    *
    * @throws QuorateError `not-ready` (nothing to recover), `not-found` (another instance), `rollback`, `decryption-failed`,
    * `share-invalid`, `share-duplicate`, `unsupported` (no share owners), or why the recovery record could not be set.
    */
-  submit(submission: ShareSubmission): Promise<RecoveryProgress> {
-    return this.#authority.changes.run(async () => {
-      const { audit } = this.#authority.ports;
-      try {
-        const progress = await this.#submit(submission);
-        audit.record({
-          event: "share-submitted",
-          keyId: submission.keyId,
-          received: progress.received,
-          threshold: progress.threshold,
-        });
-        return progress;
-      } catch (cause) {
-        const code = cause instanceof QuorateError ? cause.code : "internal";
-        audit.record({ event: "share-refused", keyId: submission.keyId.slice(0, 64), code });
-        throw cause;
-      }
-    });
+  async submit(submission: ShareSubmission): Promise<RecoveryProgress> {
+    const { audit } = this.#authority.ports;
+    try {
+      // What is meant for another instance does not wait among the changes of this one.
+      this.#requireThisInstance(submission.instanceId);
+      const progress = await this.#authority.changes.run(() => this.#submit(submission));
+      audit.record({
+        event: "share-submitted",
+        keyId: submission.keyId,
+        received: progress.received,
+        threshold: progress.threshold,
+      });
+      return progress;
+    } catch (cause) {
+      const code = cause instanceof QuorateError ? cause.code : "internal";
+      audit.record({ event: "share-refused", keyId: submission.keyId.slice(0, 64), code });
+      throw cause;
+    }
   }
 
   async #submit(submission: ShareSubmission): Promise<RecoveryProgress> {
     const authority = this.#authority;
-    this.#requireThisInstance(submission.instanceId);
     await authority.settle();
     await authority.refresh();
     if (authority.problem !== undefined) throw authority.problem;
     const history = this.#recoverable();
-    if (history === undefined) {
-      throw new QuorateError("not-ready", "this coordinator is not waiting for shares", {
-        hint: "quorate status shows its mode; only a coordinator that awaits recovery takes shares",
-      });
-    }
+    if (history === undefined) return this.#repeated(submission);
     requireVerified(history, submission.verifiedRecord);
     const document = this.#currentSplit(history);
     await this.#add(document, submission, history.lineage);
@@ -118,6 +122,24 @@ export class UserRecovery {
     const received = this.#shares.size;
     if (received < threshold) return { received, threshold, record: undefined };
     return { received, threshold, record: await this.#recover(history, document) };
+  }
+
+  /** There is nothing to recover (any more): right for those whose shares made it so. */
+  #repeated(submission: ShareSubmission): RecoveryProgress {
+    this.#forget();
+    const attempt = this.#attempt;
+    const { history } = this.#authority;
+    if (
+      attempt !== undefined &&
+      history?.recordHash === attempt.recordHash &&
+      attempt.shareOwners.some((keyId) => keyId === submission.keyId)
+    ) {
+      const { shareOwners, threshold } = attempt;
+      return { received: shareOwners.length, threshold, record: history.head.head.bytes };
+    }
+    throw new QuorateError("not-ready", "this coordinator is not waiting for shares", {
+      hint: "quorate status shows its mode; only a coordinator that awaits recovery takes shares",
+    });
   }
 
   #requireThisInstance(instanceId: string): void {
@@ -168,23 +190,26 @@ export class UserRecovery {
     }
     const info = shareSubmissionInfo(lineage, this.#authority.ports.author.instance);
     const share = unwrap(await this.#hpke.open(info, submission.encryptedShare));
-    const refused = (code: "share-invalid" | "share-duplicate", message: string): QuorateError => {
-      share.dispose();
-      return new QuorateError(code, message);
-    };
     if (shareCommitment(share) !== owner.commitment) {
-      throw refused(
+      share.dispose();
+      throw new QuorateError(
         "share-invalid",
         `this is not the share of ${owner.name} that the history commits to`,
+        {
+          hint: "fetch and decrypt the share again from the current record (quorate recover does)",
+        },
       );
     }
-    if (this.#shares.has(owner.key)) {
-      const error = refused("share-duplicate", `the share of ${owner.name} was submitted already`);
-      // All shares are here, but the record could not be set: whoever repeats the call resumes.
-      if (this.#shares.size >= document.threshold) return;
-      throw error;
+    if (!this.#shares.has(owner.key)) {
+      this.#shares.set(owner.key, share);
+      return;
     }
-    this.#shares.set(owner.key, share);
+    share.dispose();
+    // All shares are here, but the record could not be set: whoever repeats the call resumes.
+    if (this.#shares.size >= document.threshold) return;
+    throw new QuorateError("share-duplicate", `the share of ${owner.name} was submitted already`, {
+      hint: "another share owner's share is needed",
+    });
   }
 
   async #recover(history: VerifiedHistory, document: SharesDocument): Promise<Uint8Array> {
@@ -205,16 +230,14 @@ export class UserRecovery {
     }
     const { author, now } = this.#authority.ports;
     const making = { author, now: now(), allowDevelopment: this.#allowDevelopment };
-    const state = await this.#authority.commit(await prepareRecovery(history, engine, making));
-    const owners = [...this.#shares.keys()];
+    const prepared = await prepareRecovery(history, engine, making);
+    const { recordHash, history: recovered } = prepared.next;
+    const shareOwners = [...this.#shares.keys()];
+    this.#attempt = { recordHash, shareOwners, threshold: document.threshold };
+    const { epoch } = recovered.record;
+    const event = { event: "recovered", recordHash, epoch, shareOwners } as const;
+    const state = await this.#authority.commit(prepared, event);
     this.#forget();
-    const { epoch } = state.history.record;
-    this.#authority.ports.audit.record({
-      event: "recovered",
-      recordHash: state.recordHash,
-      epoch,
-      shareOwners: owners,
-    });
     return state.history.head.head.bytes;
   }
 

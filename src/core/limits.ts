@@ -29,6 +29,11 @@ export const DOCUMENT_BYTES_MAX = 1024 * 1024;
 export const HISTORY_PAGE_MAX = 100;
 /** One gRPC message received; a manifest with approvals and policy documents fits. */
 export const GRPC_MESSAGE_BYTES_MAX = 4 * 1024 * 1024;
+/**
+ * Records and documents in one page of the history: a message less what else is in it. A record with all that it
+ * refers to must fit one page, or nobody could read the history from there on; so it also bounds what can be set.
+ */
+export const HISTORY_PAGE_BYTES_MAX = GRPC_MESSAGE_BYTES_MAX - 64 * 1024;
 /** One DER document (certificate, revocation list, request): real revocation lists stay below 100 KiB. */
 export const DER_BYTES_MAX = 1024 * 1024;
 /** Nesting of a DER document: a certificate with an SGX extension needs nine levels. */

@@ -118,6 +118,12 @@ export class VerifiedHistory {
   }
 }
 
+/** What byte strings take of HISTORY_PAGE_BYTES_MAX in a page of the history. */
+export function pageBytes(parts: readonly Uint8Array[]): number {
+  // A field's tag and length take at most 8 bytes.
+  return parts.reduce((sum, part) => sum + part.length + 8, 0);
+}
+
 /** Hashes of everything that a record refers to, its manifest's policies included; its predecessor excluded. */
 export function referencesOf(link: ChainProgress): readonly Sha256[] {
   const { record } = link.head;

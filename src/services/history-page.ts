@@ -1,11 +1,8 @@
 /** One page of the history: records, and the documents that they are the first to refer to. */
 import type { Sha256 } from "../core/brand.ts";
 import { QuorateError } from "../core/errors.ts";
-import { GRPC_MESSAGE_BYTES_MAX, HISTORY_PAGE_MAX } from "../core/limits.ts";
-import { referencesOf, type VerifiedHistory } from "../history/verified-history.ts";
-
-/** Room that a page leaves in a message for everything else. */
-const PAGE_BYTES_MAX = GRPC_MESSAGE_BYTES_MAX - 64 * 1024;
+import { HISTORY_PAGE_BYTES_MAX, HISTORY_PAGE_MAX } from "../core/limits.ts";
+import { pageBytes, referencesOf, type VerifiedHistory } from "../history/verified-history.ts";
 
 export interface PageRequest {
   readonly afterRecord: string;
@@ -26,7 +23,7 @@ export function historyPage(history: VerifiedHistory, request: PageRequest) {
   const documents: Uint8Array[] = [];
   const size =
     request.pageSize === 0 ? HISTORY_PAGE_MAX : Math.min(request.pageSize, HISTORY_PAGE_MAX);
-  let room = PAGE_BYTES_MAX;
+  let room = HISTORY_PAGE_BYTES_MAX;
   for (; at < history.links.length && records.length < size; at++) {
     const link = history.links[at];
     if (link === undefined) break;
@@ -34,7 +31,7 @@ export function historyPage(history: VerifiedHistory, request: PageRequest) {
     const found = news
       .map((hash) => history.documents.get(hash))
       .filter((bytes) => bytes !== undefined);
-    const bytes = [link.head.bytes, ...found].reduce((sum, part) => sum + part.length + 8, 0);
+    const bytes = pageBytes([link.head.bytes, ...found]);
     if (bytes > room && records.length > 0) break;
     room -= bytes;
     records.push(link.head.bytes);
