@@ -4,6 +4,7 @@ import { Authority } from "../authority/authority.ts";
 import { type CollateralSource, SelfAppraisal } from "../authority/self-appraisal.ts";
 import { UserRecovery } from "../authority/user-recovery.ts";
 import type { Address } from "../config/address.ts";
+import type { ErrorCode } from "../core/errors.ts";
 import type { AuditLog } from "../observability/audit.ts";
 import { type AdminServer, type Check, startAdminServer } from "../observability/admin-server.ts";
 import { UserService } from "../gen/quorate/userapi/v1/user_pb.ts";
@@ -12,7 +13,8 @@ import type { Logger } from "../observability/log.ts";
 import { Metrics } from "../observability/metrics.ts";
 import type { Store } from "../store/store.ts";
 import { generateInstance, type InstanceIdentity } from "../transport/instance-identity.ts";
-import { freshQuoteProver, instanceProver, type Peer, proofVerifier } from "../transport/proof.ts";
+import { instanceProver, type Peer, proofVerifier } from "../transport/proof.ts";
+import type { Session } from "../transport/session.ts";
 import { SessionServer, type TransportEvent } from "../transport/session-server.ts";
 import { HealthState, healthService } from "./health.ts";
 import { meshService } from "./mesh-api.ts";
@@ -139,7 +141,7 @@ async function startParts(
   const recovery = new UserRecovery(authority, self, instance.hpke, allowDevelopment);
 
   const health = new HealthState();
-  const user = await startUserPort(options, instance, [
+  const user = await startUserPort(options, instance, self, [
     userService({
       authority,
       self,
@@ -166,15 +168,23 @@ async function startParts(
     },
     plain: false,
     services: [meshService({ authority, audit, metrics, now })],
-    observe: observer(options, metrics),
+    observe: (event) => {
+      report(options, event);
+      if (event.kind === "closed") metrics.sessions.dec();
+      if (event.kind !== "opened") return;
+      metrics.sessions.inc();
+      // The manifest may have changed since its evidence was judged. HTTP/2 takes the socket first.
+      setImmediate(() => closeIfExcluded(event.session, authority, log, now));
+    },
   });
   started.push(() => mesh.stop(0));
 
   const follow = (): void => {
     showState(authority, metrics);
-    health.set("", modeLabel(authority) === "ready");
-    health.set(UserService.typeName, modeLabel(authority) === "ready");
-    closeExcluded(authority, mesh, log, now);
+    const serving = readiness(authority).every(({ ok }) => ok);
+    health.set("", serving);
+    health.set(UserService.typeName, serving);
+    for (const session of mesh.sessions()) closeIfExcluded(session, authority, log, now);
   };
   authority.onChange(follow);
   follow();
@@ -192,6 +202,7 @@ async function startParts(
 function startUserPort(
   options: CoordinatorOptions,
   instance: InstanceIdentity,
+  self: SelfAppraisal,
   services: Parameters<typeof SessionServer.start<Peer<unknown>>>[0]["services"],
 ): Promise<SessionServer<Peer<unknown>>> {
   const nobody = { verify: () => Promise.reject(new Error("userapi asks nobody for evidence")) };
@@ -200,13 +211,13 @@ function startUserPort(
     identity: instance.tls,
     attestation: {
       purpose: "user-session",
-      prover: freshQuoteProver({
-        quote: (reportData, signal) => options.quoter.quote(reportData, { signal }),
-      }),
+      // Anybody may connect here: a quote for each would let strangers keep the quote device busy.
+      prover: instanceProver(instance, () => self.evidence()),
       verifier: proofVerifier({ accept: ["none"], evidence: nobody }),
     },
     plain: true,
     services,
+    observe: (event) => report(options, event),
   });
 }
 
@@ -214,60 +225,61 @@ function listenOn({ host, port }: Address): { host: string; port: number } {
   return { host, port };
 }
 
-function observer(
-  options: CoordinatorOptions,
-  metrics: Metrics,
-): (event: TransportEvent<Peer<Workload>>) => void {
-  const { log, audit } = options;
-  return (event) => {
-    switch (event.kind) {
-      case "refused":
-        log.info({ remote: event.remote, error: event.error }, "session refused");
-        audit.record({
-          event: "attestation-refused",
-          remote: event.remote,
-          code: event.error.code,
-          message: event.error.message,
-        });
+/** Reasons for refusing a peer that lie in its proof, as opposed to a lost or broken connection. */
+const PROOF_REFUSALS: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
+  "attestation-failed",
+  "unauthenticated",
+  "evidence-malformed",
+  "collateral-invalid",
+  "collateral-unavailable",
+]);
+
+/** Log and audit of what happens on any port. */
+function report({ log, audit }: CoordinatorOptions, event: TransportEvent<Peer<unknown>>): void {
+  switch (event.kind) {
+    case "refused": {
+      const { remote, error } = event;
+      if (!PROOF_REFUSALS.has(error.code)) {
+        log.debug({ remote, error }, "no session came about");
         return;
-      case "opened":
-        metrics.sessions.inc();
-        return;
-      case "closed":
-        metrics.sessions.dec();
-        return;
-      case "internal-error":
-        log.error(
-          { error: event.error, method: event.method, requestId: event.requestId },
-          "internal error",
-        );
-        return;
-      case "rejected":
-        log.debug({ remote: event.remote, reason: event.reason }, "connection rejected");
+      }
+      log.info({ remote, error }, "session refused");
+      const { code, message } = error;
+      audit.record({ event: "attestation-refused", remote, code, message });
+      return;
     }
-  };
+    case "internal-error":
+      log.error(
+        { error: event.error, method: event.method, requestId: event.requestId },
+        "internal error",
+      );
+      return;
+    case "rejected":
+      log.debug({ remote: event.remote, reason: event.reason }, "connection rejected");
+      return;
+    case "opened":
+    case "closed":
+  }
 }
 
-/** **Security:** a session whose workload the new manifest excludes ends at once, streams included. */
-function closeExcluded(
+/** **Security:** a session whose workload the manifest in force excludes ends at once, streams included. */
+function closeIfExcluded(
+  session: Session<Peer<Workload>>,
   authority: Authority,
-  mesh: SessionServer<Peer<Workload>>,
   log: Logger,
   now: () => number,
 ): void {
   const { lifecycle } = authority;
-  if (lifecycle.kind !== "ready") return;
-  for (const session of mesh.sessions()) {
-    if (session.kind !== "attested" || session.peer.proof !== "fresh-quote") continue;
-    try {
-      session.peer.claims.identityUnder(lifecycle.state.payload, now());
-    } catch (cause) {
-      log.info(
-        { remote: session.remote, error: cause },
-        "session closed: the manifest in force excludes it",
-      );
-      session.close();
-    }
+  if (lifecycle.kind !== "ready" || session.kind !== "attested") return;
+  if (session.peer.proof !== "fresh-quote") return;
+  try {
+    session.peer.claims.identityUnder(lifecycle.state.payload, now());
+  } catch (cause) {
+    log.info(
+      { remote: session.remote, error: cause },
+      "session closed: the manifest in force excludes it",
+    );
+    session.close();
   }
 }
 
@@ -276,14 +288,15 @@ function showState(authority: Authority, metrics: Metrics): void {
   metrics.setMode(modeLabel(authority));
   metrics.generation.set(record?.generation ?? 0);
   metrics.epoch.set(record?.epoch ?? 0);
-  metrics.suspended.set(authority.problem === undefined ? 0 : 1);
+  metrics.suspended.set(authority.suspended === undefined ? 0 : 1);
 }
 
 function readiness(authority: Authority): readonly Check[] {
   const mode = modeLabel(authority);
-  const { problem } = authority;
+  const { problem, suspended } = authority;
   return [
     { name: "state", ok: mode === "ready", detail: mode },
-    { name: "store", ok: problem === undefined, detail: problem?.message ?? "fine" },
+    // A store that is away for a while is no reason to send users elsewhere: all coordinators share it.
+    { name: "store", ok: problem === undefined, detail: suspended?.message ?? "fine" },
   ];
 }

@@ -13,6 +13,7 @@ import { spiffeId, verifyCertificateRequest } from "../pki/index.ts";
 import { type Service, service } from "../transport/grpc-service.ts";
 import type { Peer } from "../transport/proof.ts";
 import { requireAttested, type Session } from "../transport/session.ts";
+import { Wakeups } from "./wakeups.ts";
 import type { Workload } from "./workloads.ts";
 
 export interface MeshApiPorts {
@@ -76,17 +77,22 @@ export function meshService(ports: MeshApiPorts): Service<Peer<Workload>> {
     async *watchTrust(_request, { session, signal }) {
       const workload = requireWorkload(session);
       let told: string | undefined;
-      while (!signal.aborted) {
-        const changed = nextChange(authority, signal);
-        const { lifecycle } = authority;
-        if (lifecycle.kind === "ready" && lifecycle.state.payload.recordHash !== told) {
-          const state = lifecycle.state.payload;
-          workload.identityUnder(state, now());
-          told = state.recordHash;
-          const { generation, epoch } = state.history.record;
-          yield { recordHash: told, generation: BigInt(generation), epoch: BigInt(epoch) };
+      const changes = new Wakeups(signal);
+      const forget = authority.onChange(() => changes.wake());
+      try {
+        while (!signal.aborted) {
+          const { lifecycle } = authority;
+          if (lifecycle.kind === "ready" && lifecycle.state.payload.recordHash !== told) {
+            const state = lifecycle.state.payload;
+            workload.identityUnder(state, now());
+            told = state.recordHash;
+            const { generation, epoch } = state.history.record;
+            yield { recordHash: told, generation: BigInt(generation), epoch: BigInt(epoch) };
+          }
+          await changes.next();
         }
-        await changed;
+      } finally {
+        forget();
       }
     },
   });
@@ -124,16 +130,4 @@ function lineageProof(state: Enforced) {
 function renewalTime(issuedAt: number, notAfter: number): number {
   const random = new DataView(randomBytes(4).buffer).getUint32(0) / 2 ** 32;
   return Math.round(issuedAt + (notAfter - issuedAt) * (0.5 + (random - 0.5) * 2 * RENEWAL_JITTER));
-}
-
-function nextChange(authority: Authority, signal: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    const done = (): void => {
-      forget();
-      signal.removeEventListener("abort", done);
-      resolve();
-    };
-    const forget = authority.onChange(done);
-    signal.addEventListener("abort", done);
-  });
 }

@@ -85,6 +85,8 @@ export function userService<Anyone>(ports: UserApiPorts): Service<Anyone> {
         );
       }
       await authority.refresh();
+      // **Security:** a signature says which record is the head, now: nobody knows while the store shows something else.
+      if (authority.problem !== undefined) throw authority.problem;
       const headRecord = authority.history?.head.head.bytes ?? new Uint8Array();
       const mode = userMode(authority);
       const statement = userAttestStatement({
@@ -113,22 +115,18 @@ export function userService<Anyone>(ports: UserApiPorts): Service<Anyone> {
     },
 
     async getStatus() {
-      // The status is most wanted when the store is out of reach.
-      const unreachable = await authority.refresh().then(
-        () => undefined,
-        (cause: unknown) => (cause instanceof Error ? cause : new Error(String(cause))),
-      );
-      return status(ports, unreachable);
+      // The status is most wanted when the store is out of reach; it says why.
+      await authority.refresh().catch(() => undefined);
+      return status(ports);
     },
   });
 }
 
-function status(ports: UserApiPorts, unreachable: Error | undefined) {
+function status(ports: UserApiPorts) {
   const { authority, instance, quoter, recovery } = ports;
   const mode = userMode(authority);
-  const { history, problem } = authority;
+  const { history, suspended } = authority;
   const progress = recovery.progress;
-  const suspended = problem ?? unreachable;
   const notReady = mode === Mode.READY ? undefined : authority.notReady();
   return {
     mode,
@@ -166,7 +164,7 @@ function status(ports: UserApiPorts, unreachable: Error | undefined) {
           },
         }),
     suspended: suspended?.message ?? notReady?.message ?? "",
-    hint: (suspended instanceof QuorateError ? suspended.hint : notReady?.hint) ?? "",
+    hint: (suspended ?? notReady)?.hint ?? "",
   };
 }
 
