@@ -21,6 +21,9 @@ export async function runProgram(
     });
     command.showHelpAfterError(`hint: ${commandPath(command)} --help shows what it takes`);
   });
+  program.hook("preAction", (_program, action) => {
+    applySwitchesOfEnvironment(action, io);
+  });
   program.hook("postAction", (_program, action) => {
     const code: unknown = action.getOptionValue(EXIT_CODE);
     if (typeof code === "number") outcome = code as ExitCode;
@@ -58,6 +61,25 @@ export function reportError(cause: unknown, io: Io): ExitCode {
   if (cause.hint !== undefined && cause.hint !== "") note(io, `hint: ${cause.hint}`);
   if (io.env["QUORATE_DEBUG"] !== undefined) note(io, cause.stack ?? "");
   return EXIT_OF_ERROR[cause.code];
+}
+
+/**
+ * Reads switches from the environment by value; the parser takes any value, even `false`, for "on".
+ *
+ * **Security:** `QUORATE_ACCEPT_INSECURE_DEV_ATTESTATION=false` must not accept simulated evidence.
+ */
+function applySwitchesOfEnvironment(command: Command, io: Io): void {
+  for (const option of command.options) {
+    const name = option.attributeName();
+    if (!option.isBoolean() || command.getOptionValueSource(name) !== "env") continue;
+    const text = io.env[option.envVar ?? ""] ?? "";
+    if (!["true", "1", "false", "0", ""].includes(text)) {
+      throw new QuorateError("usage", `${option.envVar ?? name} is "${text}"`, {
+        hint: "a switch is true, 1, false, 0 or empty",
+      });
+    }
+    command.setOptionValueWithSource(name, text === "true" || text === "1", "env");
+  }
 }
 
 function forEachCommand(command: Command, visit: (command: Command) => void): void {
