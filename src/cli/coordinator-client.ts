@@ -31,6 +31,7 @@ import { evidenceFromMessage } from "../transport/evidence-message.ts";
 import type { ServiceClient } from "../transport/grpc-adapter.ts";
 import { serviceClient } from "../transport/grpc-client.ts";
 import { ObservedChannel } from "../transport/observed-channel.ts";
+import { inPlainWords } from "./connect-failure.ts";
 import { type Io, progress } from "./io.ts";
 
 /** Flags of every command that talks to a coordinator. */
@@ -57,17 +58,19 @@ export class CoordinatorClient {
   readonly #channel: ObservedChannel;
   readonly #io: Io;
   readonly #options: ConnectOptions;
+  readonly #deadline: number;
 
   constructor(io: Io, options: ConnectOptions) {
     this.#io = io;
     this.#options = options;
+    this.#deadline = io.now() + options.timeout;
     this.#channel = new ObservedChannel({ address: formatAddress(options.coordinator) });
     this.user = serviceClient(UserService, this.#channel);
   }
 
-  /** Bounds of one call. */
+  /** Bounds of the next call: what is left of the command's time. */
   get call(): { signal: AbortSignal; timeoutMs: number } {
-    return { signal: this.#io.signal, timeoutMs: this.#options.timeout };
+    return { signal: this.#io.signal, timeoutMs: Math.max(1, this.#deadline - this.#io.now()) };
   }
 
   close(): void {
@@ -210,6 +213,11 @@ export async function withCoordinator<T>(
   const client = new CoordinatorClient(io, options);
   try {
     return await use(client);
+  } catch (cause) {
+    throw inPlainWords(cause, {
+      address: formatAddress(options.coordinator),
+      flag: "--coordinator",
+    });
   } finally {
     client.close();
   }

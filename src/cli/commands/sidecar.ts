@@ -1,6 +1,6 @@
 /** `quorate sidecar`: keeps a workload's key, certificate, trust bundle and secret fresh. */
 import { Command } from "commander";
-import { parseAddress, type Address } from "../../config/address.ts";
+import { type Address, formatAddress, parseAddress } from "../../config/address.ts";
 import { formatDuration } from "../../config/duration.ts";
 import { DEFAULT_MESH_PORT } from "../../config/ports.ts";
 import { POLICY_DOCUMENT_BYTES_MAX } from "../../core/limits.ts";
@@ -17,6 +17,7 @@ import { writeCredentials } from "../../sidecar/output-folder.ts";
 import { keepRenewed } from "../../sidecar/renewal.ts";
 import { Sidecar } from "../../sidecar/sidecar.ts";
 import { collateralFlags, type CollateralOptions, openCollateral } from "../collateral.ts";
+import { inPlainWords } from "../connect-failure.ts";
 import { type Io, type OutputFormat, printResult } from "../io.ts";
 import { flag, outputFlag, timeoutFlag } from "../options.ts";
 import { openPlatform, platformFlags, type PlatformOptions } from "../platform.ts";
@@ -95,8 +96,13 @@ async function runSidecar(io: Io, options: SidecarFlags): Promise<void> {
     timeoutMs: options.timeout,
     now: io.now,
   });
+  const destination = { address: formatAddress(options.mesh), flag: "--mesh" };
+  const reached = <T>(call: Promise<T>): Promise<T> =>
+    call.catch((cause: unknown) => {
+      throw inPlainWords(cause, destination);
+    });
   const renew = async (signal: AbortSignal) => {
-    const { credentials, issued } = await sidecar.obtain(signal);
+    const { credentials, issued } = await reached(sidecar.obtain(signal));
     try {
       await writeCredentials(options.out, credentials);
     } finally {
@@ -140,7 +146,7 @@ async function runSidecar(io: Io, options: SidecarFlags): Promise<void> {
           );
           return issued;
         },
-        watch: (moved, signal) => sidecar.watch(moved, signal),
+        watch: (moved, signal) => reached(sidecar.watch(moved, signal)),
         failed: (what, error, retryMillis) =>
           log.warn({ error, retryIn: `${retryMillis}ms` }, `${what} failed`),
         now: io.now,
