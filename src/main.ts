@@ -17,6 +17,9 @@ for (const signal of ["SIGINT", "SIGTERM"] as const) {
 process.stdout.on("error", (error: NodeJS.ErrnoException) => {
   process.exit(error.code === "EPIPE" ? 0 : 1);
 });
+process.stderr.on("error", () => {
+  // Nobody reads what we would say about it.
+});
 
 const io: Io = {
   stdin: process.stdin,

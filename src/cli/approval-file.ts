@@ -72,7 +72,7 @@ export async function readPrivateKey(file: string): Promise<KeyObject> {
       "invalid-argument",
       `${file} is not a private key in PEM without a passphrase`,
       {
-        hint: "make one with quorate keygen, or sign with your HSM: quorate approve --export",
+        hint: "give the file that quorate keygen wrote with mode 0600; for a key in an HSM see quorate approve --help",
       },
     );
   }

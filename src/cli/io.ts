@@ -11,7 +11,7 @@ export interface Io {
   /** Aborted by SIGINT and SIGTERM. */
   readonly signal: AbortSignal;
   /** Milliseconds since the Unix epoch. */
-  now(): number;
+  readonly now: () => number;
 }
 
 /** How a command prints its result. */

@@ -3,6 +3,7 @@ import { Option } from "commander";
 import { DEFAULT_USER_PORT } from "../config/ports.ts";
 import { type Address, parseAddress } from "../config/address.ts";
 import { parseDuration } from "../config/duration.ts";
+import { isSha256 } from "../core/brand.ts";
 import { QuorateError } from "../core/errors.ts";
 
 /** A flag whose environment variable is derived from its name: `--log-level` is `QUORATE_LOG_LEVEL`. */
@@ -70,8 +71,18 @@ export function pinFlags(): readonly Option[] {
     flag("--threshold <k>", "how many of these owners must have approved its genesis").argParser(
       wholeNumber(1, 64),
     ),
-    flag("--lineage <hash>", "the one history to trust"),
+    lineageFlag("the one history to trust"),
   ];
+}
+
+/** `--lineage HASH`. */
+export function lineageFlag(description: string): Option {
+  return flag("--lineage <hash>", description).argParser((text) => {
+    if (isSha256(text)) return text;
+    throw new QuorateError("usage", `"${text}" is not a lineage`, {
+      hint: "give its 64 lower-case hex digits, as quorate verify shows them",
+    });
+  });
 }
 
 /** A parser for times. @returns milliseconds since the Unix epoch */

@@ -20,8 +20,13 @@ export interface PinOptions {
   readonly lineage?: string;
 }
 
-/** True if the flags pin anything. */
+/** True if the flags pin anything. @throws QuorateError `usage` for a threshold of no owners */
 export function hasPins(options: PinOptions): boolean {
+  if (options.threshold !== undefined && options.owner.length === 0) {
+    throw new QuorateError("usage", "--threshold needs the owners that it counts", {
+      hint: "give --owner for each of them",
+    });
+  }
   return options.owner.length > 0 || options.lineage !== undefined;
 }
 
@@ -38,7 +43,7 @@ export async function requirePins(history: VerifiedHistory, options: PinOptions)
       `this history has the lineage ${history.lineage}, not the one that was asked for`,
     );
   }
-  if (options.owner.length === 0) return;
+  if (!hasPins(options) || options.owner.length === 0) return;
   const faults = new FaultSink();
   const json = parseJson(
     Buffer.from(JSON.stringify(await keySetJson(options.owner, options.threshold))),

@@ -45,7 +45,8 @@ async function signalProcess(pidOrFile: string, signal: NodeJS.Signals): Promise
 async function runHook(hook: string, folder: string): Promise<void> {
   const child = spawn(hook, {
     shell: true,
-    stdio: ["ignore", "inherit", "inherit"],
+    // What the hook prints is no result of ours: `quorate sidecar --once -o json` stays one JSON document.
+    stdio: ["ignore", process.stderr.fd, process.stderr.fd],
     env: { ...process.env, QUORATE_CREDENTIALS: folder },
     timeout: HOOK_TIMEOUT_MILLIS,
     killSignal: "SIGKILL",

@@ -76,7 +76,10 @@ With an HSM (ECDSA P-256 with SHA-256, P-384 with SHA-384, or Ed25519):
       const bytes = bytesToSign(subject);
       if (options.export !== undefined) {
         await writeNewFile(options.export, bytes, 0o644);
-        note(io, `bytes to sign: ${options.export}`);
+        printResult(io, options.output, {
+          text: `bytes to sign: ${options.export} (${subject.kind} of manifest ${subject.manifest})`,
+          value: { file: options.export, ...subject },
+        });
         return;
       }
       const { owner, signature } = await signed(options, bytes);

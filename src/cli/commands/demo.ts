@@ -23,10 +23,20 @@ export function devCommand(io: Io): Command {
         "quorate-dev",
       ),
     )
-    .action((options: { folder: string }) =>
+    .addOption(
+      flag("--user-address <address>", "where people and their tools connect").default(
+        `127.0.0.1:${DEFAULT_USER_PORT}`,
+      ),
+    )
+    .addOption(
+      flag("--mesh-address <address>", "where attested workloads connect").default(
+        `127.0.0.1:${DEFAULT_MESH_PORT}`,
+      ),
+    )
+    .action((options: { folder: string; userAddress: string; meshAddress: string }) =>
       runDev(io, path.resolve(options.folder), {
-        user: `127.0.0.1:${DEFAULT_USER_PORT}`,
-        mesh: `127.0.0.1:${DEFAULT_MESH_PORT}`,
+        user: options.userAddress,
+        mesh: options.meshAddress,
       }),
     );
 }

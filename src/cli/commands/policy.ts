@@ -10,7 +10,7 @@ import { readInputFile, writeNewFile } from "../../config/files.ts";
 import { parseOwnerKey, sha256 } from "../../crypto/index.ts";
 import { type Io, type OutputFormat, printResult } from "../io.ts";
 import { keySetJson, referenceSetsJson } from "../manifest-parts.ts";
-import { collected, flag, outputFlag, wholeNumber } from "../options.ts";
+import { collected, flag, lineageFlag, outputFlag, wholeNumber } from "../options.ts";
 
 interface CommonOptions {
   readonly out: string;
@@ -65,7 +65,7 @@ export function policyCommand(io: Io): Command {
         wholeNumber(1, 64),
       ),
     )
-    .addOption(flag("--lineage <hash>", "accept only this lineage, instead of naming owners"))
+    .addOption(lineageFlag("accept only this lineage, instead of naming owners"))
     .addOption(
       flag(
         "--reference-values <file>",

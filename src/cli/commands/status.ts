@@ -8,6 +8,7 @@ import { Platform } from "../../gen/quorate/common/v1/evidence_pb.ts";
 import { EXIT } from "../exit-codes.ts";
 import { type ConnectOptions, withCoordinator } from "../coordinator-client.ts";
 import { type Io, type OutputFormat, printResult } from "../io.ts";
+import { modeText } from "../mode-text.ts";
 import { connectFlags, flag, outputFlag } from "../options.ts";
 import { setExitCode } from "../run.ts";
 
@@ -40,10 +41,6 @@ export function statusCommand(io: Io): Command {
       });
     },
   );
-}
-
-function modeText(mode: Mode): string {
-  return (Mode[mode] ?? "UNSPECIFIED").toLowerCase().replaceAll("_", "-");
 }
 
 function statusText(status: GetStatusResponse, now: number): string {

@@ -4,6 +4,7 @@ import { Command } from "commander";
 import { QuorateError } from "../../core/errors.ts";
 import { replaceFile } from "../../config/files.ts";
 import type { VerifiedHistory } from "../../history/verified-history.ts";
+import { Mode } from "../../gen/quorate/userapi/v1/user_pb.ts";
 import { certificatesPem } from "../../pki/index.ts";
 import {
   type AttestedAnswer,
@@ -12,6 +13,7 @@ import {
   withCoordinator,
 } from "../coordinator-client.ts";
 import { type Io, note, type OutputFormat, printResult } from "../io.ts";
+import { modeText } from "../mode-text.ts";
 import { connectFlags, flag, outputFlag, pinFlags } from "../options.ts";
 import {
   hasPins,
@@ -24,6 +26,12 @@ import {
 
 interface VerifyOptions extends ConnectOptions, PinOptions {
   readonly out: string;
+  readonly output: OutputFormat;
+}
+
+interface GetOptions extends ConnectOptions, PinOptions {
+  readonly out?: string;
+  readonly shares?: string;
   readonly output: OutputFormat;
 }
 
@@ -63,10 +71,13 @@ Example:
       const { verdict } = await client.requireCoordinator(attested, history.manifest);
       await writeFolder(options.out, history);
       const { record, lineage, recordHash } = history;
+      const mode = modeText(attested.mode);
+      const isReady = attested.mode === Mode.READY;
       const insecure = verdict.claims?.development === true;
       printResult(io, options.output, {
         text: [
           `verified: ${attested.instance.name}, instance ${attested.instance.id}${insecure ? " (simulated evidence: INSECURE)" : ""}`,
+          `state:      ${mode}${isReady ? "" : " (nothing is issued under this manifest until it is ready)"}`,
           `manifest:   ${record.manifest} (generation ${record.generation}, epoch ${record.epoch})`,
           `record:     ${recordHash} of ${history.links.length}, made ${record.createdAt}`,
           `lineage:    ${lineage}`,
@@ -76,6 +87,7 @@ Example:
         value: {
           instance: attested.instance.id,
           name: attested.instance.name,
+          mode,
           lineage,
           record: recordHash,
           manifest: record.manifest,
@@ -99,25 +111,33 @@ export function getCommand(io: Io): Command {
     .addOption(
       flag("--out <file>", "where to write the manifest").default(undefined, "standard output"),
     )
-    .addOption(flag("--shares <file>", "write the encrypted seed shares there"));
+    .addOption(flag("--shares <file>", "write the encrypted seed shares there"))
+    .addOption(outputFlag());
   for (const option of [...pinFlags(), ...connectFlags()]) command.addOption(option);
-  return command.action(
-    async (options: ConnectOptions & PinOptions & { out?: string; shares?: string }) => {
-      await withCoordinator(io, options, async (client) => {
-        const { attested, history } = await provedHistory(client, options);
-        await client.requireCoordinator(attested, history.manifest);
-        const { manifest, shares } = history.record;
-        if (options.shares !== undefined) {
-          if (shares === null)
-            throw new QuorateError("not-found", "the enforced manifest names no share owners");
-          await replaceFile(options.shares, history.documentOf(shares), 0o644);
-        }
-        const bytes = history.documentOf(manifest);
-        if (options.out === undefined) io.stdout.write(bytes);
-        else await replaceFile(options.out, bytes, 0o644);
+  return command.action(async (options: GetOptions) => {
+    await withCoordinator(io, options, async (client) => {
+      const { attested, history } = await provedHistory(client, options);
+      await client.requireCoordinator(attested, history.manifest);
+      const { manifest, shares } = history.record;
+      if (options.shares !== undefined) {
+        if (shares === null)
+          throw new QuorateError("not-found", "the enforced manifest names no share owners");
+        await replaceFile(options.shares, history.documentOf(shares), 0o644);
+      }
+      const bytes = history.documentOf(manifest);
+      if (options.out === undefined) {
+        // The manifest is JSON itself, and its bytes are what was approved: nothing is put around it.
+        io.stdout.write(bytes);
+        return;
+      }
+      await replaceFile(options.out, bytes, 0o644);
+      const { generation, epoch } = history.record;
+      printResult(io, options.output, {
+        text: `manifest: ${options.out} (${manifest}, generation ${generation}, epoch ${epoch})`,
+        value: { file: options.out, manifest, generation, epoch },
       });
-    },
-  );
+    });
+  });
 }
 
 export function historyCommand(io: Io): Command {
