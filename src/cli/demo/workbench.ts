@@ -1,5 +1,5 @@
 /** A folder with everything that one mesh needs: keys, policies, manifest, store. Made with the same commands that a person would type. */
-import { existsSync } from "node:fs";
+import { existsSync, readdirSync } from "node:fs";
 import { mkdir } from "node:fs/promises";
 import path from "node:path";
 import { QuorateError } from "../../core/errors.ts";
@@ -30,9 +30,20 @@ export class Workbench {
     this.#onCommand = onCommand;
   }
 
-  /** True if {@link prepare} has been here. */
+  /**
+   * True if {@link prepare} has been here, to its end.
+   *
+   * @throws QuorateError `already-exists` if the folder holds something else
+   */
   get exists(): boolean {
-    return existsSync(path.join(this.folder, "manifest.json"));
+    // The manifest is what is made last.
+    if (existsSync(path.join(this.folder, "manifest.json"))) return true;
+    if (!existsSync(this.folder) || readdirSync(this.folder).length === 0) return false;
+    throw new QuorateError(
+      "already-exists",
+      `${this.folder} holds something else, or a set-up that was interrupted`,
+      { hint: "remove it, or choose another folder" },
+    );
   }
 
   /** Runs a command that must succeed. @throws QuorateError `internal` with its output */
