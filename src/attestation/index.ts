@@ -2,7 +2,7 @@
 export { type Appraisal, type AppraisalContext, Appraiser } from "./appraiser.ts";
 export type { Claims, CommonClaims, SnpClaims, TdxClaims } from "./claims.ts";
 export { developmentMeasurement } from "./dev/development-measurement.ts";
-export { formatCollateralFile, parseCollateralFile } from "./collateral/collateral-file.ts";
+export { parseCollateralFile } from "./collateral/collateral-file.ts";
 export { CollateralFolder } from "./collateral/collateral-folder.ts";
 export { mergeCollateral } from "./collateral/collateral-piece.ts";
 export {

@@ -1,8 +1,11 @@
 /** Where a coordinator gets the vendors' certificates, revocation lists and TCB information. */
-import { type Evidence, NO_COLLATERAL } from "../attestation/index.ts";
-import { CollateralFolder } from "../attestation/collateral/collateral-folder.ts";
-import { CachingCollateralProvider } from "../attestation/collateral/collateral-provider.ts";
-import { HttpCollateralSource } from "../attestation/collateral/http-source.ts";
+import {
+  CachingCollateralProvider,
+  CollateralFolder,
+  type Evidence,
+  HttpCollateralSource,
+  NO_COLLATERAL,
+} from "../attestation/index.ts";
 import type { CollateralSource } from "../authority/self-appraisal.ts";
 import type { Logger } from "../observability/log.ts";
 import { flag } from "./options.ts";

@@ -1,11 +1,12 @@
 /** A person's view of a coordinator: connect over plain TLS, then prove to oneself who is on the other side. */
 import { X509Certificate } from "node:crypto";
 import {
-  type Appraisal,
   Appraiser,
   appraisalPolicy,
   type Collateral,
+  type Evidence,
   NO_COLLATERAL,
+  type Verdict,
 } from "../attestation/index.ts";
 import {
   instanceReportData,
@@ -125,7 +126,7 @@ export class CoordinatorClient {
     attested: AttestedAnswer,
     manifest: Manifest,
     collateral: Collateral = NO_COLLATERAL,
-  ): Promise<Appraisal> {
+  ): Promise<{ readonly verdict: Verdict; readonly evidence: Evidence }> {
     const message = attested.answer.evidence;
     const evidence = message === undefined ? undefined : evidenceFromMessage(message);
     if (evidence === undefined)
@@ -133,7 +134,7 @@ export class CoordinatorClient {
         "attestation-failed",
         "the coordinator shows no evidence of a known platform",
       );
-    const appraisal = await new Appraiser().appraise(evidence, {
+    const { verdict } = await new Appraiser().appraise(evidence, {
       collateral,
       policy: appraisalPolicy(manifest, {
         allowDevelopment: this.#options.acceptInsecureDevAttestation,
@@ -141,8 +142,7 @@ export class CoordinatorClient {
       now: this.#io.now(),
       expectedReportData: instanceReportData(attested.instance),
     });
-    const { verdict } = appraisal;
-    if (verdict.identity?.role === "coordinator") return appraisal;
+    if (verdict.identity?.role === "coordinator") return { verdict, evidence };
     const failures = allFailures(verdict);
     const development = failures.some(({ code }) => code === "development-not-allowed");
     throw new QuorateError(

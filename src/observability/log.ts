@@ -37,11 +37,6 @@ export function createLog(options: LogOptions): Logger {
   );
 }
 
-/** A logger that writes nothing, for tests and for commands whose output is their log. */
-export function silentLog(): Logger {
-  return pino({ level: "silent" });
-}
-
 function describeError(error: unknown): unknown {
   if (!(error instanceof Error)) return { message: String(error) };
   const code = "code" in error ? String(error.code) : undefined;

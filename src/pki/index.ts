@@ -1,10 +1,5 @@
 /** What other folders use of `pki`. */
-export {
-  type Authorities,
-  type AuthorityCertificates,
-  type AuthorityKeys,
-  verifyAuthorities,
-} from "./authorities.ts";
+export { type Authorities, type AuthorityCertificates, type AuthorityKeys } from "./authorities.ts";
 export {
   createRootCertificate,
   type Lineage,

@@ -1,6 +1,7 @@
 /** `quorate verify`, `get` and `history`: what is enforced, proved by evidence, chain and continuity. */
 import path from "node:path";
 import { Command } from "commander";
+import { type Evidence, formatEvidenceFile } from "../../attestation/index.ts";
 import { QuorateError } from "../../core/errors.ts";
 import { replaceFile } from "../../config/files.ts";
 import type { VerifiedHistory } from "../../history/verified-history.ts";
@@ -68,8 +69,8 @@ Example:
     await withCoordinator(io, options, async (client) => {
       const { attested, history } = await provedHistory(client, options);
       requireContinuity(history, seen);
-      const { verdict } = await client.requireCoordinator(attested, history.manifest);
-      await writeFolder(options.out, history);
+      const { verdict, evidence } = await client.requireCoordinator(attested, history.manifest);
+      await writeFolder(options.out, history, evidence);
       const { record, lineage, recordHash } = history;
       const mode = modeText(attested.mode);
       const isReady = attested.mode === Mode.READY;
@@ -186,13 +187,18 @@ export async function provedHistory(
   return { attested, history };
 }
 
-async function writeFolder(folder: string, history: VerifiedHistory): Promise<void> {
+async function writeFolder(
+  folder: string,
+  history: VerifiedHistory,
+  evidence: Evidence,
+): Promise<void> {
   const { record } = history;
   const write = (name: string, bytes: Uint8Array | string): Promise<void> =>
     replaceFile(path.join(folder, name), bytes, 0o644);
   await write("root-ca.pem", certificatesPem(history.documentOf(record.rootCaCertificate)));
   await write("mesh-ca.pem", certificatesPem(history.documentOf(record.meshCaCertificate)));
   await write("manifest.json", history.documentOf(record.manifest));
+  await write("evidence.json", formatEvidenceFile(evidence));
   for (const { head, lastApproved } of history.links) {
     const manifest = history.documents.get(head.record.manifest);
     if (head.hash !== lastApproved || manifest === undefined) continue;

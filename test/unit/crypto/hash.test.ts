@@ -1,7 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { isSha256 } from "../../../src/core/brand.ts";
 import { toHex, utf8 } from "../../../src/core/bytes.ts";
-import { equalConstantTime } from "../../../src/crypto/constant-time.ts";
 import { sha256, sha256Bytes } from "../../../src/crypto/hash.ts";
 
 describe("sha256", () => {
@@ -10,14 +9,5 @@ describe("sha256", () => {
     expect(sha256(utf8("abc"))).toBe(expected);
     expect(isSha256(sha256(utf8("abc")))).toBe(true);
     expect(toHex(sha256Bytes(utf8("abc")))).toBe(expected);
-  });
-});
-
-describe("equalConstantTime", () => {
-  it("is true for the same bytes only", () => {
-    expect(equalConstantTime(utf8("abc"), utf8("abc"))).toBe(true);
-    expect(equalConstantTime(utf8("abc"), utf8("abd"))).toBe(false);
-    expect(equalConstantTime(utf8("abc"), utf8("ab"))).toBe(false);
-    expect(equalConstantTime(utf8(""), utf8(""))).toBe(true);
   });
 });
