@@ -1,0 +1,126 @@
+/** Real `quorate` processes over the compiled program, and the check that none of them stays behind. */
+import { type ChildProcessByStdio, spawn } from "node:child_process";
+import { once } from "node:events";
+import { readdirSync, readlinkSync } from "node:fs";
+import type { Readable } from "node:stream";
+import { createInterface } from "node:readline";
+import { builtModule } from "../store/built.ts";
+
+const PROGRAM = builtModule("main.js");
+/** Generous: the machine may be busy with other test files. */
+export const PATIENCE_MILLIS = 30_000;
+const POLL_MILLIS = 20;
+
+/** What a finished command left. */
+export interface Finished {
+  /** `null` if a signal ended it. */
+  readonly code: number | null;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+type Environment = Readonly<Record<string, string>>;
+
+/** Runs `quorate ARGS` in `folder` to its end. */
+export async function quorate(
+  folder: string,
+  args: readonly string[],
+  environment: Environment = {},
+): Promise<Finished> {
+  const process = new Running(folder, args, environment);
+  const code = await process.ended;
+  return {
+    code,
+    stdout: process.stdout,
+    stderr: process.lines.map((line) => `${line}\n`).join(""),
+  };
+}
+
+/** A `quorate` process. Its standard error is kept line by line. */
+export class Running {
+  readonly lines: string[] = [];
+  stdout = "";
+  /** The exit code, once it and everybody who inherited its output have ended; `null` if a signal ended it. */
+  readonly ended: Promise<number | null>;
+  readonly #child: ChildProcessByStdio<null, Readable, Readable>;
+
+  constructor(folder: string, args: readonly string[], environment: Environment = {}) {
+    const inherited = Object.entries(process.env).filter(([name]) => !name.startsWith("QUORATE_"));
+    this.#child = spawn(process.execPath, [PROGRAM, ...args], {
+      cwd: folder,
+      stdio: ["ignore", "pipe", "pipe"],
+      env: { ...Object.fromEntries(inherited), ...environment },
+    });
+    this.#child.stdout.setEncoding("utf8").on("data", (text: string) => (this.stdout += text));
+    createInterface({ input: this.#child.stderr }).on("line", (line) => this.lines.push(line));
+    this.ended = once(this.#child, "close").then(([code]) => code as number | null);
+  }
+
+  get pid(): number {
+    return this.#child.pid ?? -1;
+  }
+
+  /** Log entries with this message, parsed. */
+  entries(message: string): Readonly<Record<string, unknown>>[] {
+    return this.lines.map(parsed).filter((entry) => entry["msg"] === message);
+  }
+
+  /** The `count`-th log entry with this message, waited for. */
+  async logged(message: string, count = 1): Promise<Readonly<Record<string, unknown>>> {
+    return eventually(`"${message}" ${count} times in the log`, () => {
+      const entry = this.entries(message)[count - 1];
+      if (entry === undefined && this.#child.exitCode !== null)
+        throw new Error(
+          `the process ended with ${this.#child.exitCode}:\n${this.lines.join("\n")}`,
+        );
+      return entry;
+    });
+  }
+
+  signal(name: NodeJS.Signals): void {
+    this.#child.kill(name);
+  }
+
+  /** Ends it at once, as a crash would. */
+  async kill(): Promise<void> {
+    this.signal("SIGKILL");
+    await this.ended;
+  }
+}
+
+/** The first value of `probe` that is neither `undefined` nor `false`. */
+export async function eventually<T>(
+  what: string,
+  probe: () => T | undefined | false | Promise<T | undefined | false>,
+): Promise<T> {
+  const deadline = Date.now() + PATIENCE_MILLIS;
+  for (;;) {
+    const value = await probe();
+    if (value !== undefined && value !== false) return value;
+    if (Date.now() > deadline) throw new Error(`in ${PATIENCE_MILLIS} ms there was no ${what}`);
+    await new Promise((resolve) => setTimeout(resolve, POLL_MILLIS));
+  }
+}
+
+/** Processes whose working folder is `folder` or below: children of children are found too. */
+export function processesIn(folder: string): number[] {
+  return readdirSync("/proc")
+    .filter((name) => /^\d+$/.test(name))
+    .map(Number)
+    .filter((pid) => {
+      try {
+        return readlinkSync(`/proc/${pid}/cwd`).startsWith(folder);
+      } catch {
+        // It ended while we looked, or belongs to somebody else.
+        return false;
+      }
+    });
+}
+
+function parsed(line: string): Record<string, unknown> {
+  try {
+    return JSON.parse(line) as Record<string, unknown>;
+  } catch {
+    return {};
+  }
+}
