@@ -1,4 +1,5 @@
 /** Many runs in a row. */
+import { createHash } from "node:crypto";
 import { drawOptions, type FaultKind } from "./options.ts";
 import { simulate, type SimulationResult } from "./simulation.ts";
 import { Tally } from "./tally.ts";
@@ -10,8 +11,6 @@ export interface BatchOptions {
   /** Milliseconds after which no further seed is begun. @default Infinity */
   readonly millisMax?: number;
   readonly only?: readonly FaultKind[] | undefined;
-  /** Called after each run. */
-  readonly onRun?: (result: SimulationResult) => void;
 }
 
 /** The sum of a batch. */
@@ -22,14 +21,17 @@ export interface BatchResult {
   /** Real time, of this process alone. */
   readonly seconds: number;
   readonly tally: Tally;
+  /** The trace hashes of all runs, in one. */
+  readonly traceHash: string;
   /** The first run that failed; none was begun after it. */
   readonly failed: SimulationResult | undefined;
 }
 
 /** Runs seed after seed, up to the first failure. */
-export function runBatch({ from, seeds, millisMax, only, onRun }: BatchOptions): BatchResult {
+export function runBatch({ from, seeds, millisMax, only }: BatchOptions): BatchResult {
   const start = performance.now();
   const tally = new Tally();
+  const hash = createHash("sha256");
   let failed: SimulationResult | undefined;
   let [runs, events, micros] = [0, 0, 0];
   while (runs < seeds && failed === undefined) {
@@ -39,9 +41,10 @@ export function runBatch({ from, seeds, millisMax, only, onRun }: BatchOptions):
     events += result.events;
     micros += result.virtualMicros;
     tally.add(result.tally);
+    hash.update(result.traceHash);
     if (result.failure !== undefined) failed = result;
-    onRun?.(result);
   }
   const seconds = (performance.now() - start) / 1_000;
-  return { runs, virtualHours: micros / 3.6e9, events, seconds, tally, failed };
+  const traceHash = hash.digest("hex");
+  return { runs, virtualHours: micros / 3.6e9, events, seconds, tally, traceHash, failed };
 }

@@ -77,6 +77,14 @@ export class Clients {
     return isPending;
   }
 
+  /** Everybody writes at once, `times` in all, if `host` is idle. */
+  rush(host: Host, times: number): void {
+    const ignore = (): void => undefined;
+    for (let time = 0; time < times && host.isIdle; time++) {
+      this.begin(time % this.#sequences.length, host, "write", ignore);
+    }
+  }
+
   onProposal(host: Host, result: ProposalResult): void {
     const attempt = this.#attempts.get(result.id);
     if (attempt?.command === undefined) return;

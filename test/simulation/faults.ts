@@ -1,5 +1,6 @@
 /** Breaks things, as the seed says: the network, the processes, their time and their hosts' reports. */
 import type { Prng } from "../../src/core/prng.ts";
+import type { Clients } from "./clients.ts";
 import type { Host } from "./host.ts";
 import { FAULT_KINDS, type FaultKind } from "./options.ts";
 import { partition, PARTITION_SHAPES } from "./virtual/partition-shapes.ts";
@@ -9,16 +10,26 @@ import { skewed, type World } from "./world.ts";
 const MILLISECOND = 1_000;
 const SECOND = 1_000_000;
 
+/** Faults of one process; the others are the network's. */
+type HostFault = Exclude<
+  FaultKind,
+  "partition" | "lost leader" | "flap" | "clog" | "loss burst" | "delay burst"
+>;
+
 /** Draws faults until it is told to calm down. */
 export class Faults {
   readonly #world: World;
+  readonly #clients: Clients;
   readonly #prng: Prng;
   /** Each kind as often as its weight. */
   readonly #lot: FaultKind[];
+  /** New leaders that are still to be cut off. */
+  #leadersToLose = 0;
   #isCalm = false;
 
-  constructor(world: World) {
+  constructor(world: World, clients: Clients) {
     this.#world = world;
+    this.#clients = clients;
     this.#prng = world.prng.fork();
     this.#lot = FAULT_KINDS.flatMap((kind) =>
       Array.from({ length: world.options.faultWeights[kind] }, () => kind),
@@ -73,6 +84,10 @@ export class Faults {
         this.#note(`partition: ${shape}`);
         return;
       }
+      case "lost leader":
+        this.#loseLeaders();
+        this.#note(kind);
+        return;
       case "flap":
         this.#flap(this.#somePair(), this.#duration());
         this.#note(kind);
@@ -97,9 +112,7 @@ export class Faults {
     }
   }
 
-  #breakHost(
-    kind: Exclude<FaultKind, "partition" | "flap" | "clog" | "loss burst" | "delay burst">,
-  ): void {
+  #breakHost(kind: HostFault): void {
     const alive = this.#world.running().filter((one) => one.isAlive);
     if (alive.length === 0) return;
     const leaders = alive.filter(({ raft }) => raft.role === "leader");
@@ -109,10 +122,7 @@ export class Faults {
   }
 
   /** False if it can't be done to this host now. */
-  #breakOne(
-    kind: Exclude<FaultKind, "partition" | "flap" | "clog" | "loss burst" | "delay burst">,
-    host: Host,
-  ): boolean {
+  #breakOne(kind: HostFault, host: Host): boolean {
     switch (kind) {
       case "kill":
         if (!this.#world.survivesWithout([host])) return false;
@@ -159,12 +169,14 @@ export class Faults {
     }
   }
 
-  /** Asks `host`, leader or not, to make another one lead; it may be nonsense. */
+  /** Asks `host`, leader or not, to make others lead; it may be nonsense. */
   #transfer(host: Host): boolean {
-    const target = this.#prng.pick(this.#world.running());
-    if (!host.isIdle) return false;
-    host.raft.transferLeadership(target.id);
-    host.work();
+    for (let times = this.#prng.int(1, 4); times > 0; times--) {
+      const target = this.#prng.pick(this.#world.running());
+      if (!host.isIdle) return false;
+      host.raft.transferLeadership(target.id);
+      host.work();
+    }
     return true;
   }
 
@@ -190,6 +202,36 @@ export class Faults {
     }
     host.work();
     return true;
+  }
+
+  /** A node has just begun to lead: while leaders are being lost, it will be the next one, hardly having said so. */
+  onLeader(leader: Host): void {
+    if (this.#leadersToLose === 0 || this.#isCalm) return;
+    this.#leadersToLose--;
+    const { delayMicros, jitterMicros } = this.#world.options.link;
+    const messages = 6 * this.#prng.float();
+    this.#later(Math.floor(messages * (delayMicros + jitterMicros)), () => this.#cutOff(leader));
+  }
+
+  /** Cuts the present leader off, and those that follow it: this leaves logs with different ends behind. */
+  #loseLeaders(): void {
+    this.#leadersToLose = this.#prng.int(1, 6);
+    for (const host of this.#world.running()) {
+      if (host.raft.role === "leader") this.#cutOff(host);
+    }
+  }
+
+  /** Cuts a busy leader off, alone or with a few others, for about the time of an election. */
+  #cutOff(leader: Host): void {
+    const { network, options } = this.#world;
+    const side = new Set([leader.place]);
+    for (let place = 0; place < options.places; place++) {
+      if (this.#prng.chance(0.25)) side.add(place);
+    }
+    const cuts = network.directions().filter(({ from, to }) => side.has(from) !== side.has(to));
+    const timeout = this.#world.ticks(options.electionTimeoutTicks);
+    this.#cutFor(Math.floor(timeout * (0.5 + 3 * this.#prng.float())), cuts);
+    this.#clients.rush(leader, this.#prng.int(0, 6));
   }
 
   #cutFor(micros: number, cuts: readonly Direction[]): void {

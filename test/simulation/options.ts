@@ -6,6 +6,7 @@ import type { LinkQuality } from "./virtual/network.ts";
 /** The faults and disturbances that a run draws from, in the order of the report. */
 export const FAULT_KINDS = [
   "partition",
+  "lost leader",
   "flap",
   "clog",
   "loss burst",
@@ -83,7 +84,7 @@ export function drawOptions(seed: number, only?: readonly FaultKind[]): Simulati
     faultEveryMicros: prng.pick([0.3, 1, 2, 4]) * SECOND,
     faultWeights: drawWeights(prng, only),
     churnEveryMicros: prng.pick([1, 4, 10, Infinity]) * SECOND,
-    hasStranger: prng.chance(0.2),
+    hasStranger: prng.chance(0.3),
   };
 }
 
@@ -106,7 +107,7 @@ function drawLink(prng: Prng): LinkQuality {
     delayMicros,
     jitterMicros: delayMicros * prng.pick([0, 1, 3]),
     lossRate: prng.pick([0, 0.001, 0.02, 0.1]),
-    duplicateRate: prng.pick([0, 0.01, 0.1]),
+    duplicateRate: prng.pick([0, 0.02, 0.2]),
     detourRate: prng.pick([0, 0.01, 0.1]),
     detourMicros: prng.pick([10, 100, 1_000]) * 1_000,
   };

@@ -5,7 +5,7 @@ import { Clients } from "./clients.ts";
 import type { Host } from "./host.ts";
 import { Faults } from "./faults.ts";
 import { findAnomaly } from "./linearizability/check.ts";
-import { demandLiveness } from "./liveness.ts";
+import { Liveness } from "./liveness.ts";
 import { Operator } from "./operator.ts";
 import type { SimulationOptions } from "./options.ts";
 import type { Tally } from "./tally.ts";
@@ -54,20 +54,25 @@ export function simulate(options: SimulationOptions, traceLines = 60): Simulatio
 function runPhases(world: World): void {
   const clients = new Clients(world);
   const operator = new Operator(world);
-  const faults = new Faults(world);
+  const faults = new Faults(world, clients);
   world.listener = {
     onProposal: (host, result) => clients.onProposal(host, result),
     onRead: (host, context, index) => clients.onRead(host, context, index),
     onApplied: (host) => clients.onApplied(host),
     onStopped: (host) => faults.onStopped(host),
+    onLeader: (host) => faults.onLeader(host),
   };
   world.runFor(world.options.safetyMicros);
-  demandLiveness({ world, clients, operator, faults });
+  clients.stop();
+  operator.calm();
+  faults.calm();
+  world.note("calm");
+  new Liveness(world, clients).demand();
   const anomaly = findAnomaly(clients.history);
   if (anomaly !== undefined) {
     throw new Violation("histories are linearizable", JSON.stringify(anomaly));
   }
-  world.tally.count("histories checked", 1);
+  world.tally.count("histories checked");
 }
 
 function failureOf(error: unknown, world: World): Failure {

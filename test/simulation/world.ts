@@ -32,6 +32,8 @@ export interface Listener {
   onRead(host: Host, context: number, index: number | undefined): void;
   onApplied(host: Host): void;
   onStopped(host: Host): void;
+  /** The host's node has begun to lead. */
+  onLeader(host: Host): void;
 }
 
 const GROUP = "group";
@@ -226,7 +228,7 @@ export class World {
 
   #onTick(event: Event, host: Host): void {
     if (host.state === "stopped") return;
-    this.trace.hashOnly(this.now, 1, host.number, host.applied);
+    this.trace.hashOnly(this.now, 1, host.number, host.machine.digest);
     host.tick();
     this.#schedule.after(host.tickMicros, event);
   }
@@ -243,6 +245,7 @@ export class World {
   #noteRole(host: Host, { softState, hardState }: Ready): void {
     if (softState === undefined) return;
     const { role, leader } = softState;
+    if (role === "leader" && this.hosts.has(host.id)) this.listener?.onLeader(host);
     this.trace.hashOnly(this.now, 4, host.number, hardState?.term ?? 0);
     this.trace.add(
       this.now,

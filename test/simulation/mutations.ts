@@ -1,0 +1,111 @@
+/** Faults planted in the core's source, each of which a batch must find. */
+
+/** One piece of a file in `src/core/raft`, which occurs there exactly once, and what stands there instead. */
+export interface Replacement {
+  readonly file: string;
+  readonly find: string;
+  readonly replace: string;
+}
+
+/** A fault that a developer could make. */
+export interface Mutation {
+  readonly title: string;
+  readonly replacements: readonly Replacement[];
+}
+
+/** The list of the specification, in its order. */
+export const MUTATIONS: readonly Mutation[] = [
+  one(
+    "own-term check dropped",
+    "replication.ts",
+    "  if (!isOwnTerm(state, index)) return false;\n",
+    "  if (state.log.termAt(index) === undefined) return false;\n",
+  ),
+  one(
+    "own last index acknowledged",
+    "following.ts",
+    "message.minimumMatch);\n  accept(state, message.from, lastNew);",
+    "message.minimumMatch);\n  accept(state, message.from, log.lastIndex);",
+  ),
+  one(
+    "vote cleared on a step-down in the same term",
+    "roles.ts",
+    "  if (term === state.term) return;\n",
+    "  if (term === state.term && state.role.kind !== 'leader') return;\n",
+  ),
+  one(
+    "up-to-date check skipped",
+    "election.ts",
+    "(free || later) && state.log.isUpToDate(message.last)",
+    "free || later",
+  ),
+  one(
+    "truncated on any overlap",
+    "log.ts",
+    "const from = this.#firstNotHeld(entries);",
+    "const from = 0;",
+  ),
+  one(
+    "commit not bounded by the message",
+    "following.ts",
+    "log.commitTo(Math.min(message.commit, lastNew));",
+    "log.commitTo(Math.min(message.commit, log.lastIndex));",
+  ),
+  one(
+    "stale refusal accepted",
+    "progress.ts",
+    "    if (this.#isStaleRefusal(refused)) return false;\n",
+    "    if (this.#isStaleRefusal(refused) && this.state === 'snapshot') return false;\n",
+  ),
+  {
+    title: "joint quorum of one half",
+    replacements: [
+      {
+        file: "quorum/joint.ts",
+        find: "return Math.min(incoming, outgoing);",
+        replace: "return Math.min(incoming, Math.max(incoming, outgoing));",
+      },
+      {
+        file: "quorum/joint.ts",
+        find: "if (incoming === outgoing) return incoming;",
+        replace: "if (incoming !== 'pending' || outgoing === 'pending') return incoming;",
+      },
+    ],
+  },
+  one(
+    "empty entry omitted",
+    "roles.ts",
+    '  appendOwn(state, leader, { kind: "normal", data: NO_DATA });\n',
+    "  void appendOwn, NO_DATA;\n",
+  ),
+  one(
+    "stickiness off",
+    "election.ts",
+    "    state.leader !== undefined &&\n",
+    "    state.leader === state.id &&\n",
+  ),
+  {
+    title: "counter of reads not monotone",
+    replacements: [
+      {
+        file: "read-rounds.ts",
+        find: "this.#round = this.#round + 1;",
+        replace: "this.#round = 1;",
+      },
+      {
+        file: "read-rounds.ts",
+        find: "if (round <= this.#confirmed) return [];",
+        replace: "if (round < this.#confirmed) return [];",
+      },
+      {
+        file: "reads.ts",
+        find: "  if (reads.confirmed === reads.round) return;\n",
+        replace: "",
+      },
+    ],
+  },
+];
+
+function one(title: string, file: string, find: string, replace: string): Mutation {
+  return { title, replacements: [{ file, find, replace }] };
+}
