@@ -282,7 +282,7 @@ export class RaftGroups implements Groups {
 }
 
 /** Every configuration in a node's log at or after the applied one, as a vote carries them. */
-export function configurationsOf(node: RaftNode): readonly Configuration[] {
+function configurationsOf(node: RaftNode): readonly Configuration[] {
   const { configuration, applied } = node.status();
   const list = [configuration];
   for (const entry of node.logEntries()) {

@@ -50,7 +50,7 @@ export type Effect =
   /** Healing of this process is over for good. Say so and refuse service. */
   | { readonly kind: "end"; readonly error: QuorateError };
 
-export type HealingEvent =
+type HealingEvent =
   | { readonly kind: "attempt"; readonly attempt: number }
   /** The declared wait changed; `undefined`: it goes on. */
   | { readonly kind: "waiting"; readonly reason: Waiting | undefined }

@@ -28,7 +28,7 @@ import type { Turn } from "./turn.ts";
 import { arm, disarm, headerOf, ownClaim, reply, send, update, updatePhase } from "./turn.ts";
 
 /** What one input led to. */
-export interface Step {
+interface Step {
   readonly state: HealingState;
   readonly effects: readonly Effect[];
 }

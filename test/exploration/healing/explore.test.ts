@@ -9,7 +9,7 @@ const load = loadUntyped as (replacements?: readonly Replacement[]) => Promise<t
 const { assignmentsFor, explore, MUTATIONS } = await load();
 
 /** Assignments of three coordinators that `npm test` leaves to `npm run explore`. */
-const STATES_MAX = 30_000;
+const STATES_MAX = 10_000;
 
 describe("the exploration of healing", () => {
   const explored: Exploration[] = [];

@@ -32,7 +32,14 @@ export interface Finding {
 export function explore(assignment: Assignment, statesMax = Infinity): Exploration {
   const found = search(assignment, statesMax);
   const { states, edges, depth, isComplete, system, violation } = found;
-  const base = { title: assignment.title, states, edges, depth, isComplete, seen: system.seen };
+  const base = {
+    title: assignment.title,
+    states,
+    edges,
+    depth,
+    isComplete,
+    seen: system.judge.seen,
+  };
   if (violation !== undefined) {
     const finding = { what: violation.properties.join("; "), states, trace: violation.trace };
     return { ...base, runs: 0, finding };

@@ -7,7 +7,7 @@ export interface Replacement {
   readonly replace: string;
 }
 
-export interface Mutation {
+interface Mutation {
   readonly title: string;
   readonly replacements: readonly Replacement[];
 }

@@ -17,7 +17,7 @@ export interface Progress {
   readonly stuck: Stuck | undefined;
 }
 
-export interface Stuck {
+interface Stuck {
   readonly alive: readonly string[];
   /** Number of the state from which nothing led on. */
   readonly state: number;

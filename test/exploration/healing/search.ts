@@ -15,7 +15,7 @@ export interface Search {
   readonly violation: Violation | undefined;
 }
 
-export interface Violation {
+interface Violation {
   readonly properties: readonly string[];
   /** States seen until it was found. */
   readonly states: number;
@@ -40,9 +40,9 @@ export function search(assignment: Assignment, statesMax = Infinity): Search {
     }
     system.forEachMove(table.vector(at), (next, text) => {
       edges++;
-      if (violation === undefined && system.broken.length > 0) {
+      if (violation === undefined && system.judge.broken.length > 0) {
         const trace = [...traceTo(system, table, at), text()];
-        violation = { properties: [...new Set(system.broken)], states: table.size, trace };
+        violation = { properties: [...new Set(system.judge.broken)], states: table.size, trace };
       }
       table.add(next, at);
     });

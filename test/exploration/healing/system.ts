@@ -6,15 +6,17 @@
  * compared exactly, and each different step of a process runs the core only once.
  */
 import { assert } from "../../../src/core/assert.ts";
-import type { InstanceId, Sha256 } from "../../../src/core/brand.ts";
+import type { Sha256 } from "../../../src/core/brand.ts";
 import type { Ledger } from "../../support/healing/ledger.ts";
 import { hash } from "../../support/healing/ledger.ts";
 import type { Assignment } from "./assignment.ts";
 import { ledgerOf } from "./assignment.ts";
-import { Interner, NumberSets } from "./interner.ts";
+import { announcement, horizonOf, isHidden, withoutHidden } from "./folding.ts";
+import { Interner } from "./interner.ts";
+import { Judge } from "./judge.ts";
 import type { Happening, Local, Sent } from "./local.ts";
-import { announcement, horizonOf, inAttempt, isHidden, Process, withoutHidden } from "./local.ts";
-import { checkElection, checkRecord } from "./properties.ts";
+import { Network } from "./network.ts";
+import { Process } from "./process.ts";
 
 /** For each process: its own number, the store answer that waits for it (0: none), the set of its messages. */
 const PER_PROCESS = 3;
@@ -35,7 +37,7 @@ export type Visit = (next: Vector, text: () => string) => void;
 /** One step of one process, or several of which only the last shows. */
 interface Change {
   readonly local: number;
-  readonly sent: readonly number[];
+  readonly sent: readonly Sent[];
   readonly requested: boolean;
   readonly opened: Sha256 | undefined;
   readonly broken: readonly string[];
@@ -55,18 +57,13 @@ export class System {
   readonly processes: readonly Process[];
   /** Words of a state. */
   readonly width: number;
-  /** Properties found broken; a search stops at the first. */
-  readonly broken: string[] = [];
-  /** How often each thing was seen that must be reachable. */
-  readonly seen = new Map<string, number>();
+  readonly judge: Judge;
   readonly #tail: number;
   readonly #locals = new Interner<Local>();
-  readonly #messages = new Interner<Sent>();
   readonly #records = new Interner<Sha256>();
-  readonly #outboxes = new NumberSets();
+  readonly #network: Network;
   readonly #changes = new Map<string, Change | undefined>();
   readonly #saturated = new Map<string, readonly Change[]>();
-  readonly #pruned = new Map<string, number>();
 
   constructor(assignment: Assignment) {
     this.assignment = assignment;
@@ -74,6 +71,8 @@ export class System {
     this.processes = assignment.members.map(
       (member) => new Process(assignment, member, this.ledger),
     );
+    this.judge = new Judge(assignment, this.ledger);
+    this.#network = new Network(this.processes.map(({ name }) => name));
     this.#tail = PER_PROCESS * this.processes.length;
     this.width = this.#tail + 3;
     this.#records.number(hash("none"));
@@ -84,10 +83,7 @@ export class System {
     this.processes.forEach((process, at) => {
       const { local, sent } = process.initial();
       vector[PER_PROCESS * at + LOCAL] = this.#locals.number(local);
-      vector[PER_PROCESS * at + OUTBOX] = sent.reduce(
-        (box, one) => this.#outboxes.with(box, this.#messages.number(one)),
-        0,
-      );
+      vector[PER_PROCESS * at + OUTBOX] = this.#network.with(0, sent);
     });
     vector[this.#tail + HEAD] = this.#records.number(hash(`g${this.assignment.head}`));
     return vector;
@@ -103,11 +99,13 @@ export class System {
 
   /** Every message that still matters. */
   network(vector: Vector): readonly Sent[] {
-    return this.processes.flatMap((_, process) => this.#outbox(vector, process));
+    return this.processes.flatMap((_, process) =>
+      this.#network.members(vector[PER_PROCESS * process + OUTBOX] ?? 0).map(([, sent]) => sent),
+    );
   }
 
   sizes(): { readonly locals: number; readonly messages: number } {
-    return { locals: this.#locals.size, messages: this.#messages.size };
+    return { locals: this.#locals.size, messages: this.#network.size };
   }
 
   /** Everything that can happen in a state and shows. */
@@ -217,8 +215,7 @@ export class System {
     const offers: Offer[] = [];
     for (let other = 0; other < this.processes.length; other++) {
       if (other === process) continue;
-      for (const id of this.#outboxes.members(vector[PER_PROCESS * other + OUTBOX] ?? 0)) {
-        const sent = this.#messages.value(id);
+      for (const [id, sent] of this.#network.members(vector[PER_PROCESS * other + OUTBOX] ?? 0)) {
         if (sent.to !== undefined && sent.to.instance !== self) continue;
         offers.push({ key: `m${id}`, happening: { kind: "message", sent }, text: describe(sent) });
       }
@@ -266,7 +263,7 @@ export class System {
       }
     }
     if (phase.kind === "joining" && this.#hasMember(vector, process, phase.target.hash)) {
-      this.#see("joined late");
+      this.judge.see("joined late");
       this.#offer(vector, process, JOIN, visit);
     }
     if (this.#isOutdated(vector, process) && (isFair || attempt < this.assignment.attempts)) {
@@ -319,7 +316,7 @@ export class System {
     const known = this.#records.value(answer >> 1);
     const happening: Happening =
       answer % 2 === 0 ? { kind: "committed", record: known } : { kind: "conflict", head: known };
-    this.#see(happening.kind);
+    this.judge.see(happening.kind);
     const text = `is told: ${happening.kind}, the head is ${known}`;
     this.#offer(vector, process, { key: `s${answer}`, happening, text }, visit);
   }
@@ -333,7 +330,9 @@ export class System {
     const recordId = this.#records.number(record);
     const next = vector.slice();
     if (this.head(vector) === phase.plan.base.token) {
-      this.#judge(vector, process);
+      const opener = actor.peer(local);
+      const locals = this.processes.map((_, other) => this.local(vector, other));
+      this.judge.acceptance(local, opener, locals, this.head(vector));
       next[this.#tail + HEAD] = recordId;
       next[PER_PROCESS * process + ANSWER] = 2 * recordId;
     } else {
@@ -341,28 +340,6 @@ export class System {
       next[PER_PROCESS * process + ANSWER] = 2 * head + (head === recordId ? 0 : 1);
     }
     visit(next, () => this.#text(vector, process, `the store takes the swap to ${record}`));
-  }
-
-  #judge(vector: Vector, process: number): void {
-    const local = this.local(vector, process);
-    const { phase, attempt } = local.state;
-    assert(phase.kind === "opening", "only an opening one swaps");
-    const { plan } = phase;
-    const opener = this.#process(process).peer(local);
-    const broken = checkRecord({
-      assignment: this.assignment,
-      plan,
-      opener,
-      parent: this.ledger.get(plan.base.record.hash),
-      halted: this.#haltedInstances(vector),
-      groups: this.#groups(vector),
-    });
-    this.broken.push(...broken);
-    this.#see(plan.path, plan.fenced ? "fenced" : "unfenced");
-    if (attempt > 1) this.#see("opened in a later attempt");
-    if (plan.base.record.epoch > 1) this.#see("opened on an opened epoch");
-    if (plan.base.reasserted) this.#see("rolled back head re-asserted");
-    if (plan.base.record.generation > this.assignment.head) this.#see("opened on an update");
   }
 
   #offer(vector: Vector, process: number, offer: Offer, visit: Visit): void {
@@ -379,61 +356,27 @@ export class System {
     // The answer of the store was taken, has become worthless, or is still awaited.
     const wasAwaited = awaits(this.local(vector, process));
     if (change.requested || !awaits(local) || !wasAwaited) next[at + ANSWER] = 0;
-    next[at + OUTBOX] = change.sent.reduce(
-      (box, one) => this.#outboxes.with(box, one),
-      this.#isLive(vector, process) ? this.#silenced(vector, process) : (vector[at + OUTBOX] ?? 0),
-    );
+    next[at + OUTBOX] = this.#outboxAfter(vector, process, change);
     this.#announce(next, local);
     this.#prune(next);
-    this.#seeYielding(this.local(vector, process), local);
-    this.broken.push(...change.broken, ...this.#checkElection(vector, process, local));
-    if (change.opened !== undefined) this.#checkOpened(vector, change.opened);
+    this.judge.step(this.local(vector, process), local, this.network(vector));
+    this.judge.broken.push(...change.broken);
+    if (change.opened !== undefined) this.judge.opening(change.opened, this.head(vector));
     if (change.broken.length === 0 && next.every((word, i) => word === vector[i])) return;
     visit(next, () => change.texts.map((text) => this.#text(vector, process, text)).join("; "));
   }
 
-  #seeYielding({ state: before }: Local, { state: after }: Local): void {
-    const isPolling = before.phase.kind === "gathering" || before.phase.kind === "voted";
-    if (!isPolling || after.phase.kind !== "joining") return;
-    if (after.phase.target.epoch === before.known?.epoch) this.#see("gave way to a live group");
-  }
-
   #isLive(vector: Vector, process: number): boolean {
-    const { phase, local } = this.local(vector, process).state;
-    return phase.kind === "watching" && local.group?.live === true;
+    return isLive(this.local(vector, process));
   }
 
-  /** A live member goes on to something else: it has only answered in the attempts that there were so far. */
-  #silenced(vector: Vector, process: number): number {
+  /** A live member has an answer for everybody, until it goes on to something else. */
+  #outboxAfter(vector: Vector, process: number, change: Change): number {
+    const box = vector[PER_PROCESS * process + OUTBOX] ?? 0;
+    if (!this.#isLive(vector, process)) return this.#network.with(box, change.sent);
+    if (isLive(this.#locals.value(change.local))) return box;
     const attempts = this.processes.map((_, other) => this.local(vector, other).state.attempt);
-    const box = this.#outboxes.members(vector[PER_PROCESS * process + OUTBOX] ?? 0);
-    const spoken = box.flatMap((id) => {
-      const sent = this.#messages.value(id);
-      if (!sent.standing) return [id];
-      return attempts.map((attempt) => this.#messages.number(inAttempt(sent, attempt)));
-    });
-    return this.#outboxes.number([...new Set(spoken)]);
-  }
-
-  /** When a process comes to open, its votes and claims must bear it. */
-  #checkElection(vector: Vector, process: number, after: Local): readonly string[] {
-    const before = this.local(vector, process).state;
-    const { phase, attempt } = after.state;
-    if (phase.kind !== "opening" || !("own" in before.phase)) return [];
-    return checkElection({
-      plan: phase.plan,
-      attempt,
-      own: before.phase.own.claim,
-      parent: this.ledger.get(phase.plan.base.record.hash),
-      network: this.network(vector),
-    });
-  }
-
-  /** A group may only be opened under the record that the store has for its epoch. */
-  #checkOpened(vector: Vector, opened: Sha256): void {
-    this.#see("opened");
-    const isStored = this.ledger.has(opened) && this.ledger.descends(this.head(vector), opened);
-    if (!isStored) this.broken.push("a group was opened that the store does not have");
+    return this.#network.with(this.#network.silenced(box, attempts), change.sent);
   }
 
   /** Whoever knows of an opened epoch may tell everybody. */
@@ -450,32 +393,10 @@ export class System {
   /** Forgets messages that can't change anything any more. */
   #prune(next: Vector): void {
     const horizons = this.processes.map((_, process) => horizonOf(this.local(next, process)));
-    const key = horizons.join(".");
     for (let process = 0; process < this.processes.length; process++) {
-      const box = next[PER_PROCESS * process + OUTBOX] ?? 0;
-      if (box === 0) continue;
-      const at = `${process}.${box}.${key}`;
-      let kept = this.#pruned.get(at);
-      if (kept === undefined) {
-        kept = this.#keep(process, box, horizons);
-        this.#pruned.set(at, kept);
-      }
-      next[PER_PROCESS * process + OUTBOX] = kept;
+      const at = PER_PROCESS * process + OUTBOX;
+      next[at] = this.#network.pruned(next[at] ?? 0, process, horizons);
     }
-  }
-
-  #keep(process: number, box: number, horizons: readonly number[]): number {
-    const matters = (id: number): boolean => {
-      const { message, to } = this.#messages.value(id);
-      return horizons.some((horizon, other) => {
-        if (other === process) return false;
-        const isProof = message.kind === "claim" && message.claim.live;
-        if (isProof) return horizon < Infinity;
-        const isMine = to === undefined || to.name === this.#process(other).name;
-        return isMine && message.header.attempt >= horizon;
-      });
-    };
-    return this.#outboxes.number(this.#outboxes.members(box).filter(matters));
   }
 
   /** One step of one process, worked out once. `undefined`: it changes nothing. */
@@ -484,9 +405,8 @@ export class System {
     if (this.#changes.has(at)) return this.#changes.get(at);
     const outcome = this.#process(process).happen(this.#locals.value(id), happening);
     const local = this.#locals.number(outcome.local);
-    const sent = outcome.sent.map((one) => this.#messages.number(one));
-    const { requested, broken, seen } = outcome;
-    for (const name of seen) this.#see(name);
+    const { sent, requested, broken, seen } = outcome;
+    for (const name of seen) this.judge.see(name);
     const opened = outcome.opened?.hash;
     const isNothing =
       local === id &&
@@ -508,40 +428,10 @@ export class System {
     });
   }
 
-  #haltedInstances(vector: Vector): ReadonlySet<InstanceId> {
-    const halted = new Set<InstanceId>();
-    this.processes.forEach((_, process) => {
-      for (const instance of this.local(vector, process).halted) halted.add(instance);
-    });
-    return halted;
-  }
-
-  /** The groups that heals have opened: at first the opener alone, as its new instance. */
-  #groups(vector: Vector): ReadonlyMap<Sha256, readonly InstanceId[]> {
-    const groups = new Map<Sha256, InstanceId[]>();
-    for (let at: Sha256 | undefined = this.head(vector); at !== undefined;) {
-      const record = this.ledger.get(at);
-      if (record.epoch > 1 && record.group === at) {
-        groups.set(at, [`${record.opener.instance}+` as InstanceId]);
-      }
-      at = record.parent;
-    }
-    return groups;
-  }
-
-  #outbox(vector: Vector, process: number): readonly Sent[] {
-    const box = vector[PER_PROCESS * process + OUTBOX] ?? 0;
-    return this.#outboxes.members(box).map((id) => this.#messages.value(id));
-  }
-
   #process(process: number): Process {
     const found = this.processes[process];
     assert(found !== undefined, "the process exists");
     return found;
-  }
-
-  #see(...names: readonly string[]): void {
-    for (const name of names) this.seen.set(name, (this.seen.get(name) ?? 0) + 1);
   }
 
   #text(vector: Vector, process: number, what: string): string {
@@ -555,6 +445,11 @@ const OUTDATED: Offer = {
   happening: { kind: "outdated" },
   text: "sees that the store has moved past its state",
 };
+
+/** Whether a process is a member of a group that has a leader. */
+function isLive({ state: { phase, local } }: Local): boolean {
+  return phase.kind === "watching" && local.group?.live === true;
+}
 
 /** Whether a process waits for the store. */
 function awaits({ state: { phase, check } }: Local): boolean {
