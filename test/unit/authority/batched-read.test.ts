@@ -37,6 +37,25 @@ describe("BatchedRead", () => {
     expect(await second).toBe(2);
   });
 
+  it("runs one round at a time, also for a caller that asks again in the moment when a round ends", async () => {
+    let running = 0;
+    let most = 0;
+    const ends: (() => void)[] = [];
+    const batched = new BatchedRead(async () => {
+      most = Math.max(most, ++running);
+      await new Promise<void>((resolve) => ends.push(resolve));
+      running--;
+    });
+    const again = batched.run().then(() => batched.run());
+    const waiting = batched.run();
+    ends[0]!();
+    await expect.poll(() => ends.length).toBe(2);
+    ends[1]!();
+    await Promise.all([waiting, again]);
+    expect(most).toBe(1);
+    expect(ends).toHaveLength(2);
+  });
+
   it("starts at once when nothing is under way", async () => {
     const { batched, rounds } = controlledRead();
     const first = batched.run();
