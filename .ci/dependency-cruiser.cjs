@@ -3,7 +3,7 @@
 //      -> attestation, pki, crypto -> core
 const shell = ["cli", "sidecar", "services", "recovery", "authority"];
 const middle = ["transport", "store", "observability", "config"];
-const base = ["attestation", "pki", "crypto"];
+const base = ["attestation", "pki", "crypto", "history"];
 const inside = (folders) => `^src/(${folders.join("|")})/`;
 
 module.exports = {

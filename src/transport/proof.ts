@@ -3,6 +3,7 @@
  * instance quote and the instance key's signature over the binding. On userapi a client may also prove nothing.
  */
 import { create, fromBinary, toBinary } from "@bufbuild/protobuf";
+import { verify } from "node:crypto";
 import type { Evidence } from "../attestation/evidence.ts";
 import { instanceReportData, type InstanceKeys } from "../attestation/report-data.ts";
 import { isInstanceId } from "../core/brand.ts";
@@ -10,7 +11,7 @@ import { equalBytes } from "../core/bytes.ts";
 import { type ErrorCode, QuorateError } from "../core/errors.ts";
 import { isDnsLabel } from "../core/manifest/names.ts";
 import { err, ok, type Result } from "../core/result.ts";
-import { verifySignature } from "../crypto/signature.ts";
+import { parseEllipticSpki } from "../crypto/elliptic-key.ts";
 import { X25519_BYTES } from "../crypto/x25519.ts";
 import type { Evidence as EvidenceMessage } from "../gen/quorate/common/v1/evidence_pb.ts";
 import { ProofSchema, type InstanceProof } from "../gen/quorate/session/v1/session_pb.ts";
@@ -113,8 +114,7 @@ export function proofVerifier<Claims>(options: {
           "the instance's key is not the key of its TLS session",
         );
       }
-      const { signature } = proof.value;
-      if (!(await verifySignature("ecdsa-sha256", session.peerKey, binding, signature))) {
+      if (!signedBy(session.peerSpki, binding, proof.value.signature)) {
         return refused("attestation-failed", "the instance's key did not sign this session");
       }
       const verdict = await options.evidence.verify(evidence, instanceReportData(instance), signal);
@@ -157,6 +157,12 @@ function instanceOf({ instance }: InstanceProof): InstanceKeys | undefined {
     signingKey: instance.signingKey,
     hpkeKey: instance.hpkeKey,
   };
+}
+
+/** On the event loop: one P-256 verification takes less than handing it to another thread. */
+function signedBy(spki: Uint8Array, statement: Uint8Array, signature: Uint8Array): boolean {
+  const key = parseEllipticSpki(spki);
+  return key?.curve === "P-256" && verify("sha256", statement, key.keyObject, signature);
 }
 
 function refused(

@@ -1,5 +1,4 @@
 /** What a connection is once it is open: an attested session with a proved peer, or plain TLS. */
-import type { KeyObject } from "node:crypto";
 import type { SessionPurpose, SessionRole } from "../attestation/report-data.ts";
 import type { Millis } from "../core/brand.ts";
 import { QuorateError } from "../core/errors.ts";
@@ -40,9 +39,7 @@ export interface SessionFacts {
   readonly role: SessionRole;
   /** The prover's TLS certificate (DER); it proved possession of its key. */
   readonly peerCertificate: Uint8Array;
-  /** Public key of {@link peerCertificate}, on P-256. */
-  readonly peerKey: KeyObject;
-  /** SubjectPublicKeyInfo (DER) of {@link peerKey}. */
+  /** SubjectPublicKeyInfo (DER) of {@link peerCertificate}; the TLS profile admits P-256 only. */
   readonly peerSpki: Uint8Array;
   /** `address:port` of the other side, for logs. */
   readonly remote: string;

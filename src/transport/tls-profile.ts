@@ -2,12 +2,11 @@
  * The one TLS configuration of the project: TLS 1.3, P-256 certificates, two fast groups, no resumption, no early
  * data. And what a finished handshake tells.
  */
-import { constants, type KeyObject } from "node:crypto";
+import { constants } from "node:crypto";
 import type { SecureContextOptions, TLSSocket } from "node:tls";
 import type { SessionRole } from "../attestation/report-data.ts";
 import { equalBytes } from "../core/bytes.ts";
 import { QuorateError } from "../core/errors.ts";
-import { parseEllipticSpki } from "../crypto/elliptic-key.ts";
 import { parseCertificate } from "../crypto/x509-view.ts";
 
 /** ALPN of attested sessions: frames first, then HTTP/2. */
@@ -38,7 +37,6 @@ export const TLS_PROFILE = {
 export interface TlsFacts {
   readonly peerCertificate: Uint8Array;
   readonly peerSpki: Uint8Array;
-  readonly peerKey: KeyObject;
   /** Exporter values for the proofs of either side. */
   readonly exporters: Readonly<Record<SessionRole, Uint8Array>>;
 }
@@ -69,13 +67,13 @@ export function tlsFacts(socket: TLSSocket, ownSpki: Uint8Array): TlsFacts {
       hint: "attested sessions need mutual TLS; a self-signed certificate is enough",
     });
   }
-  const view = parseCertificate(peerCertificate);
-  const key = view.ok ? parseEllipticSpki(view.value.spki) : undefined;
-  if (key?.curve !== "P-256") {
-    throw new QuorateError("protocol", "the other side's TLS certificate is not on P-256");
+  const view = parseCertificate(new Uint8Array(peerCertificate));
+  if (!view.ok) {
+    throw new QuorateError("protocol", `the other side's TLS certificate: ${view.error.message}`);
   }
+  const { encoded, spki } = view.value;
   // A proof reflected to its maker must never count.
-  if (equalBytes(key.spki, ownSpki)) {
+  if (equalBytes(spki, ownSpki)) {
     throw new QuorateError("unauthenticated", "the other side shows this process's own key", {
       hint: "a coordinator was told to connect to itself; check the addresses of its peers",
     });
@@ -83,9 +81,8 @@ export function tlsFacts(socket: TLSSocket, ownSpki: Uint8Array): TlsFacts {
   const exporter = (role: SessionRole): Uint8Array =>
     new Uint8Array(socket.exportKeyingMaterial(EXPORTER_BYTES, EXPORTER_LABEL, Buffer.from(role)));
   return {
-    peerCertificate: new Uint8Array(peerCertificate),
-    peerSpki: key.spki,
-    peerKey: key.keyObject,
+    peerCertificate: encoded,
+    peerSpki: spki,
     exporters: { client: exporter("client"), server: exporter("server") },
   };
 }
