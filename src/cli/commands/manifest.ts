@@ -82,6 +82,7 @@ export function manifestCommand(io: Io): Command {
     .description("say why a manifest would accept or refuse a piece of evidence")
     .requiredOption("--manifest <file>", "the manifest")
     .requiredOption("--evidence <file>", "report or quote: raw, hex or base64")
+    .addOption(flag("--collateral <path>", "a collateral file, or a folder of them"))
     .addOption(
       flag(
         "--accept-insecure-dev-attestation",
@@ -100,6 +101,7 @@ export function manifestCommand(io: Io): Command {
 interface ExplainOptions {
   readonly manifest: string;
   readonly evidence: string;
+  readonly collateral?: string;
   readonly acceptInsecureDevAttestation: boolean;
   readonly at?: number;
   readonly output: OutputFormat;
