@@ -1,11 +1,18 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { cp, readFile, stat, writeFile } from "node:fs/promises";
+import { cp, readFile, stat } from "node:fs/promises";
 import { createServer } from "node:net";
 import process from "node:process";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { quorate } from "../integration/service/processes.ts";
-import { ACCEPT_DEV, PINS, type RunningCoordinator, World } from "../integration/service/world.ts";
+import {
+  ACCEPT_DEV,
+  approval,
+  manifest,
+  PINS,
+  type RunningCoordinator,
+  World,
+} from "../integration/service/world.ts";
 import { builtModule } from "../integration/store/built.ts";
 
 let world: World;
@@ -42,15 +49,15 @@ describe("every command that prints a result", () => {
     });
     const valid = await world.json("manifest", "validate", "manifest.json");
     expect(valid).toMatchObject({ valid: true, hash: HASH });
-    await world.manifest("diff.json", ["web"]);
+    await world.batch(manifest("diff.json", ["web"]));
     const { changes } = await world.json("manifest", "diff", "manifest.json", "diff.json");
     expect(changes).toHaveLength(2);
   });
 
   it("prints it as one JSON document: approve, status, verify, get and history", async () => {
-    const approval = ["approve", "manifest.json", "--verified", "verified"];
-    const file = await world.json(...approval, "--key", "alice.key.pem", "--out", "a.json");
-    expect(file).toMatchObject({ file: "a.json", key: HASH, kind: "update", lineage: HASH });
+    const alice = approval("manifest.json", "alice", "verified");
+    const file = await world.json(...alice.args);
+    expect(file).toMatchObject({ file: alice.file, key: HASH, kind: "update", lineage: HASH });
     const status = await world.json("status", ...user);
     expect(status).toMatchObject({
       mode: "ready",
@@ -129,11 +136,17 @@ describe("exit code 4, not trusted,", () => {
 
 describe("exit code 5, not authorised,", () => {
   it("says which owners approved and which did not", async () => {
-    await world.manifest("five.json", ["web"]);
-    const alice = await world.approval("five.json", "alice", "verified");
+    const alice = approval("five.json", "alice", "verified");
+    await world.batch(manifest("five.json", ["web"]), alice.args);
     const set = ["set", "five.json", "--policies", ".", ...user];
     // The same approval twice is one approval.
-    const { code, stderr } = await world.run(...set, "--approval", alice, "--approval", alice);
+    const { code, stderr } = await world.run(
+      ...set,
+      "--approval",
+      alice.file,
+      "--approval",
+      alice.file,
+    );
     expect(code).toBe(5);
     expect(stderr).toContain("1 of the 2 needed owners approved; approved by alice");
     expect(stderr).toMatch(/^hint: /m);
@@ -156,11 +169,7 @@ describe("exit code 6, conflict,", () => {
 
   it("tells of a head that moved; a repeated set of what is in force succeeds", async () => {
     await cp(world.file("verified"), world.file("before"), { recursive: true });
-    await Promise.all(["one.json", "two.json"].map((file) => world.manifest(file, ["web", "api"])));
-    await writeFile(
-      world.file("two.json"),
-      `${await readFile(world.file("two.json"), "utf8")}\n\n`,
-    );
+    await world.batch(manifest("one.json", ["api"]), manifest("two.json", ["web"]));
     const one = await world.setArguments("one.json", coordinator.user, "before");
     const two = await world.setArguments("two.json", coordinator.user, "before");
     const { record } = await world.json(...one);

@@ -2,11 +2,13 @@
 import { type ChildProcessByStdio, spawn } from "node:child_process";
 import { once } from "node:events";
 import { readdirSync, readlinkSync } from "node:fs";
+import path from "node:path";
 import type { Readable } from "node:stream";
 import { createInterface } from "node:readline";
 import { builtModule } from "../store/built.ts";
 
 const PROGRAM = builtModule("main.js");
+const BATCH = path.join(import.meta.dirname, "batch.mjs");
 /** Generous: the machine may be busy with other test files. */
 export const PATIENCE_MILLIS = 30_000;
 const POLL_MILLIS = 20;
@@ -27,13 +29,16 @@ export async function quorate(
   args: readonly string[],
   environment: Environment = {},
 ): Promise<Finished> {
-  const process = new Running(folder, args, environment);
-  const code = await process.ended;
-  return {
-    code,
-    stdout: process.stdout,
-    stderr: process.lines.map((line) => `${line}\n`).join(""),
-  };
+  return new Running(folder, args, environment).finished();
+}
+
+/** Runs several commands in one process, up to the first that fails: quicker than a process each. */
+export async function batch(
+  folder: string,
+  commands: readonly (readonly string[])[],
+): Promise<Finished> {
+  const args = [path.dirname(PROGRAM), JSON.stringify(commands)];
+  return new Running(folder, args, {}, BATCH).finished();
 }
 
 /** A `quorate` process. Its standard error is kept line by line. */
@@ -44,9 +49,14 @@ export class Running {
   readonly ended: Promise<number | null>;
   readonly #child: ChildProcessByStdio<null, Readable, Readable>;
 
-  constructor(folder: string, args: readonly string[], environment: Environment = {}) {
+  constructor(
+    folder: string,
+    args: readonly string[],
+    environment: Environment = {},
+    program = PROGRAM,
+  ) {
     const inherited = Object.entries(process.env).filter(([name]) => !name.startsWith("QUORATE_"));
-    this.#child = spawn(process.execPath, [PROGRAM, ...args], {
+    this.#child = spawn(process.execPath, [program, ...args], {
       cwd: folder,
       stdio: ["ignore", "pipe", "pipe"],
       env: { ...Object.fromEntries(inherited), ...environment },
@@ -56,8 +66,11 @@ export class Running {
     this.ended = once(this.#child, "close").then(([code]) => code as number | null);
   }
 
-  get pid(): number {
-    return this.#child.pid ?? -1;
+  /** What it left, once it has ended. */
+  async finished(): Promise<Finished> {
+    const code = await this.ended;
+    const stderr = this.lines.map((line) => `${line}\n`).join("");
+    return { code, stdout: this.stdout, stderr };
   }
 
   /** Log entries with this message, parsed. */

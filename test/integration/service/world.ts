@@ -2,19 +2,21 @@
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import path from "node:path";
-import { expect } from "vitest";
-import { type Finished, processesIn, quorate, Running } from "./processes.ts";
+import { expect, vi } from "vitest";
+import { batch, type Finished, processesIn, quorate, Running } from "./processes.ts";
+
+// A busy machine runs a dozen processes in one test: it may be slow, and must not be flaky.
+vi.setConfig({ testTimeout: 120_000, hookTimeout: 120_000 });
 
 /** Owners, one of each key algorithm; two of three must approve. Each owns a share; two of three recover. */
 export const PEOPLE = { alice: "p-256", bob: "p-384", carol: "ed25519" } as const;
 export type Person = keyof typeof PEOPLE;
 
-const OWNERS = [
+/** Flags that pin the mesh's owners. */
+export const PINS: readonly string[] = [
   ...Object.keys(PEOPLE).flatMap((person) => ["--owner", `${person}.pub.pem`]),
   ...["--threshold", "2"],
 ];
-/** Flags that pin the mesh's owners. */
-export const PINS = OWNERS;
 export const ACCEPT_DEV = "--accept-insecure-dev-attestation";
 
 /** A running coordinator and where it listens. */
@@ -37,16 +39,16 @@ export class World {
   /** Keys, platform, policies of `web`, `api` and `stranger`, and manifest.json, which admits the first two. */
   static async create(): Promise<World> {
     const world = new World(await mkdtemp(path.join(tmpdir(), "quorate-test-")));
-    await Promise.all([
-      world.ok("keygen", "dev-platform", "--out", "platform"),
-      world.ok("policy", "coordinator", "--out", "coordinator.policy.json"),
+    await world.batch(
+      ["keygen", "dev-platform", "--out", "platform"],
+      ["policy", "coordinator", "--out", "coordinator.policy.json"],
       ...Object.entries(PEOPLE).flatMap(([person, algorithm]) => [
-        world.ok("keygen", "owner", "--out", person, "--algorithm", algorithm),
-        world.ok("keygen", "share-owner", "--out", `${person}-share`),
+        ["keygen", "owner", "--out", person, "--algorithm", algorithm],
+        ["keygen", "share-owner", "--out", `${person}-share`],
       ]),
-    ]);
-    await Promise.all(["web", "api", "stranger"].map((name) => world.workloadPolicy(name)));
-    await world.manifest("manifest.json", ["web", "api"]);
+      ...["web", "api", "stranger"].map((name) => workloadPolicy(name)),
+      manifest("manifest.json", ["web", "api"]),
+    );
     return world;
   }
 
@@ -71,33 +73,17 @@ export class World {
     return JSON.parse(await this.ok(...args, "-o", "json")) as Record<string, unknown>;
   }
 
+  /** Runs commands that must succeed, one after the other in one process. */
+  async batch(...commands: readonly (readonly string[])[]): Promise<void> {
+    const { code, stderr } = await batch(this.folder, commands);
+    if (code !== 0) throw new Error(`a command ended with ${code}:\n${stderr}`);
+  }
+
   /** Starts a command that goes on. */
   start(args: readonly string[], environment: Readonly<Record<string, string>> = {}): Running {
     const running = new Running(this.folder, args, environment);
     this.#started.push(running);
     return running;
-  }
-
-  workloadPolicy(name: string, pins: readonly string[] = OWNERS): Promise<string> {
-    return this.ok(
-      ...["policy", "workload", "--out", `${name}.policy.json`, "--description", name],
-      ...["--coordinator-policy", "coordinator.policy.json", ...pins, "--dev-platform", "platform"],
-    );
-  }
-
-  manifest(
-    file: string,
-    workloads: readonly string[],
-    ...more: readonly string[]
-  ): Promise<string> {
-    return this.ok(
-      ...["manifest", "init", "--out", file, "--trust-domain", "test.example"],
-      ...["--coordinator-name", "coordinator-0", "--coordinator-policy", "coordinator.policy.json"],
-      ...workloads.flatMap((name) => ["--workload", `${name}=${name}.policy.json`]),
-      ...[...OWNERS, "--dev-platform", "platform", "--certificate-lifetime", "300s"],
-      ...Object.keys(PEOPLE).flatMap((person) => ["--share-owner", `${person}-share.pub.pem`]),
-      ...["--share-threshold", "2", ...more],
-    );
   }
 
   /** A coordinator on ports of the system's choice. */
@@ -113,23 +99,18 @@ export class World {
     return { process, user: text(user), mesh: text(mesh), admin: text(admin), mode: text(mode) };
   }
 
-  /** The approval of `person`, in a file whose name is returned. @param place a folder of `quorate verify`, or a genesis */
-  async approval(manifest: string, person: Person, place: string): Promise<string> {
-    const out = `${manifest}.${place}.${person}.approval.json`;
-    const where = place === "genesis" ? ["--genesis"] : ["--verified", place];
-    await this.ok("approve", manifest, "--key", `${person}.key.pem`, ...where, "--out", out);
-    return out;
-  }
-
-  /** Arguments of `quorate set`, with the approvals of alice and bob. */
+  /**
+   * Arguments of `quorate set`, with the approvals of two owners, which are made here.
+   *
+   * @param place a folder that `quorate verify` wrote, or `genesis`.
+   */
   async setArguments(manifest: string, user: string, place: string): Promise<string[]> {
-    const approvals = await Promise.all([
-      this.approval(manifest, "alice", place),
-      this.approval(manifest, "bob", place),
-    ]);
+    const people = ["alice", "bob"] as const;
+    const approvals = people.map((person) => approval(manifest, person, place));
+    await this.batch(...approvals.map(({ args }) => args));
     return [
-      ...["set", manifest, ...approvals.flatMap((file) => ["--approval", file]), "--policies", "."],
-      ...(place === "genesis" ? ["--key", "alice.key.pem"] : []),
+      ...["set", manifest, ...approvals.flatMap(({ file }) => ["--approval", file])],
+      ...["--policies", ".", ...(place === "genesis" ? ["--key", "alice.key.pem"] : [])],
       ...["-c", user, ACCEPT_DEV],
     ];
   }
@@ -164,4 +145,38 @@ export class World {
     await rm(this.folder, { recursive: true, force: true });
     expect(left).toEqual([]);
   }
+}
+
+/** Makes the policy document of a workload. @param pins what coordinators it accepts, else those of the owners */
+export function workloadPolicy(name: string, pins: readonly string[] = PINS): string[] {
+  return [
+    ...["policy", "workload", "--out", `${name}.policy.json`, "--description", name],
+    ...["--coordinator-policy", "coordinator.policy.json", ...pins, "--dev-platform", "platform"],
+  ];
+}
+
+/** Makes a manifest with the shortest certificates that there are. */
+export function manifest(file: string, workloads: readonly string[]): string[] {
+  return [
+    ...["manifest", "init", "--out", file, "--trust-domain", "test.example"],
+    ...["--coordinator-name", "coordinator-0", "--coordinator-policy", "coordinator.policy.json"],
+    ...workloads.flatMap((name) => ["--workload", `${name}=${name}.policy.json`]),
+    ...[...PINS, "--dev-platform", "platform", "--certificate-lifetime", "300s"],
+    ...Object.keys(PEOPLE).flatMap((person) => ["--share-owner", `${person}-share.pub.pem`]),
+    ...["--share-threshold", "2"],
+  ];
+}
+
+/** Approves a manifest for a place in the history. */
+export function approval(
+  manifest: string,
+  person: Person,
+  place: string,
+): { args: string[]; file: string } {
+  const file = `${manifest}.${place}.${person}.approval.json`;
+  const where = place === "genesis" ? ["--genesis"] : ["--verified", place];
+  return {
+    file,
+    args: ["approve", manifest, "--key", `${person}.key.pem`, ...where, "--out", file],
+  };
 }
