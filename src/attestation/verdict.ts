@@ -1,5 +1,6 @@
 /** The outcome of an appraisal: accepted or not, as whom, and every reason. */
 import type { Sha256 } from "../core/brand.ts";
+import type { Fault } from "../core/errors.ts";
 import type { Claims } from "./claims.ts";
 import type { Failure } from "./failure.ts";
 import type { PolicyRole } from "./policy/appraisal-policy.ts";
@@ -38,4 +39,12 @@ export interface Verdict {
 /** All failures of a verdict, those of the sets included. */
 export function allFailures(verdict: Verdict): readonly Failure[] {
   return [...verdict.failures, ...verdict.mismatches.flatMap(({ failures }) => failures)];
+}
+
+/** All failures as an error reports them: the code in the place of a path. */
+export function failureFaults(verdict: Verdict): readonly Fault[] {
+  return allFailures(verdict).map(({ code, message, expected, found }) => ({
+    path: code,
+    message: `${message} (expected ${expected}, found ${found})`,
+  }));
 }

@@ -8,7 +8,7 @@ import {
   type Quoter,
 } from "../attestation/index.ts";
 import { instanceReportData, type InstanceKeys } from "../attestation/report-data.ts";
-import { allFailures } from "../attestation/verdict.ts";
+import { failureFaults } from "../attestation/verdict.ts";
 import { QuorateError } from "../core/errors.ts";
 import type { Manifest } from "../core/manifest/index.ts";
 
@@ -65,10 +65,7 @@ export class SelfAppraisal {
       expectedReportData: instanceReportData(instance),
     });
     if (verdict.identity?.role === "coordinator") return;
-    const reasons = allFailures(verdict).map(({ code, message, expected, found }) => ({
-      path: code,
-      message: `${message} (expected ${expected}, found ${found})`,
-    }));
+    const reasons = failureFaults(verdict);
     const message = verdict.accepted
       ? "its policy has the role workload"
       : "its evidence is not accepted";

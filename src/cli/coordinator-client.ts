@@ -13,7 +13,7 @@ import {
   type InstanceKeys,
   userAttestStatement,
 } from "../attestation/report-data.ts";
-import { allFailures } from "../attestation/verdict.ts";
+import { allFailures, failureFaults } from "../attestation/verdict.ts";
 import { formatAddress, type Address } from "../config/address.ts";
 import { isInstanceId, type Sha256 } from "../core/brand.ts";
 import { equalBytes } from "../core/bytes.ts";
@@ -152,10 +152,7 @@ export class CoordinatorClient {
         hint: development
           ? "for a trial with simulated evidence add --accept-insecure-dev-attestation"
           : "do not use this coordinator; ask its operator what runs there",
-        faults: failures.map(({ code, message: text, expected, found }) => ({
-          path: code,
-          message: `${text} (expected ${expected}, found ${found})`,
-        })),
+        faults: failureFaults(verdict),
       },
     );
   }

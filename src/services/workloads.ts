@@ -7,7 +7,7 @@ import {
   type Verdict,
   type VerifiedEvidence,
 } from "../attestation/index.ts";
-import { allFailures } from "../attestation/verdict.ts";
+import { allFailures, failureFaults } from "../attestation/verdict.ts";
 import type { Authority } from "../authority/authority.ts";
 import type { Enforced } from "../authority/enforced.ts";
 import type { CollateralSource } from "../authority/self-appraisal.ts";
@@ -88,10 +88,7 @@ function refusal(verdict: Verdict): QuorateError {
     `the manifest in force does not admit this evidence: ${first}${more}`,
     {
       hint: "quorate manifest explain shows what the manifest would accept",
-      faults: failures.map(({ code, message, expected, found }) => ({
-        path: code,
-        message: `${message}: expected ${expected}, found ${found}`,
-      })),
+      faults: failureFaults(verdict),
     },
   );
 }

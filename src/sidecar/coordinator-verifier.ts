@@ -1,6 +1,6 @@
 /** Decides whether the other side of a mesh session is a coordinator that the workload's measured policy accepts. */
 import { type Appraiser, appraisalPolicy, type Evidence } from "../attestation/index.ts";
-import { allFailures } from "../attestation/verdict.ts";
+import { failureFaults } from "../attestation/verdict.ts";
 import type { Sha256 } from "../core/brand.ts";
 import { QuorateError } from "../core/errors.ts";
 import { parseApprovals, parseRecord, type RecordDocument } from "../core/history/index.ts";
@@ -38,10 +38,7 @@ export function coordinatorVerifier(ports: {
       };
       const { verdict } = await appraiser.appraise(evidence, context);
       if (verdict.accepted) return ok(undefined);
-      const faults = allFailures(verdict).map(({ code, message, expected, found }) => ({
-        path: code,
-        message: `${message} (expected ${expected}, found ${found})`,
-      }));
+      const faults = failureFaults(verdict);
       return err(
         new QuorateError(
           "verification-failed",

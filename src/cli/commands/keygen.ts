@@ -8,10 +8,15 @@ import { keyIdOf } from "../../crypto/index.ts";
 import { flag, outputFlag } from "../options.ts";
 import { type Io, type OutputFormat, printResult } from "../io.ts";
 
+interface KeyPair {
+  readonly publicKey: KeyObject;
+  readonly privateKey: KeyObject;
+}
+
 const generate = promisify(generateKeyPair) as (
   type: string,
   options: Readonly<Record<string, unknown>>,
-) => Promise<{ publicKey: KeyObject; privateKey: KeyObject }>;
+) => Promise<KeyPair>;
 
 const OWNER_ALGORITHMS = {
   "p-256": () => generate("ec", { namedCurve: "P-256" }),
@@ -36,45 +41,38 @@ export function keygenCommand(io: Io): Command {
     "make keys for owners and share owners, or a simulated platform",
   );
 
-  command
-    .command("owner")
-    .description("make the key with which an owner approves manifests")
-    .addOption(
-      flag(
-        "--out <path>",
-        "write PATH.key.pem (secret, mode 0600) and PATH.pub.pem",
-      ).makeOptionMandatory(),
-    )
-    .addOption(
-      flag("--algorithm <name>", "kind of key")
-        .choices(Object.keys(OWNER_ALGORITHMS))
-        .default("p-256"),
-    )
-    .addOption(outputFlag())
-    .addHelpText("after", "\nExample:\n  quorate keygen owner --out alice\n")
-    .action(async (options: KeyOptions<keyof typeof OWNER_ALGORITHMS>) => {
-      await writeKeyPair(io, options, await OWNER_ALGORITHMS[options.algorithm]());
-    });
-
-  command
-    .command("share-owner")
-    .description("make the key to which a share of the seed is encrypted")
-    .addOption(
-      flag(
-        "--out <path>",
-        "write PATH.key.pem (secret, mode 0600) and PATH.pub.pem",
-      ).makeOptionMandatory(),
-    )
-    .addOption(
-      flag("--algorithm <name>", "kind of key")
-        .choices(Object.keys(SHARE_ALGORITHMS))
-        .default("x25519"),
-    )
-    .addOption(outputFlag())
-    .addHelpText("after", "\nExample:\n  quorate keygen share-owner --out alice-share\n")
-    .action(async (options: KeyOptions<keyof typeof SHARE_ALGORITHMS>) => {
-      await writeKeyPair(io, options, await SHARE_ALGORITHMS[options.algorithm]());
-    });
+  const keyCommand = <Algorithm extends string>(
+    name: string,
+    what: string,
+    algorithms: Readonly<Record<Algorithm, () => Promise<KeyPair>>>,
+    example: string,
+  ): void => {
+    const [first] = Object.keys(algorithms);
+    command
+      .command(name)
+      .description(`make ${what}`)
+      .addOption(
+        flag(
+          "--out <path>",
+          "write PATH.key.pem (secret, mode 0600) and PATH.pub.pem",
+        ).makeOptionMandatory(),
+      )
+      .addOption(
+        flag("--algorithm <name>", "kind of key").choices(Object.keys(algorithms)).default(first),
+      )
+      .addOption(outputFlag())
+      .addHelpText("after", `\nExample:\n  quorate keygen ${name} --out ${example}\n`)
+      .action(async (options: KeyOptions<Algorithm>) => {
+        await writeKeyPair(io, options, await algorithms[options.algorithm]());
+      });
+  };
+  keyCommand("owner", "the key with which an owner approves manifests", OWNER_ALGORITHMS, "alice");
+  keyCommand(
+    "share-owner",
+    "the key to which a share of the seed is encrypted",
+    SHARE_ALGORITHMS,
+    "alice-share",
+  );
 
   command
     .command("dev-platform")
@@ -98,7 +96,7 @@ export function keygenCommand(io: Io): Command {
 async function writeKeyPair(
   io: Io,
   options: { out: string; output: OutputFormat },
-  pair: { publicKey: KeyObject; privateKey: KeyObject },
+  pair: KeyPair,
 ): Promise<void> {
   const secret = `${options.out}.key.pem`;
   const open = `${options.out}.pub.pem`;
