@@ -108,8 +108,7 @@ function isRefusal(code: ErrorCode): boolean {
 const CHANNEL_OPTIONS: ChannelOptions = {
   // Connections belong to one channel.
   "grpc.use_local_subchannel_pool": 1,
-  // Callers retry, knowing what a repetition means; grpc-js does not.
-  "grpc.enable_retries": 0,
+  // No retry policy comes from outside: grpc-js repeats only calls that the server has refused unseen.
   "grpc.service_config_disable_resolution": 1,
   // Attested sessions end at the coordinator, never at a proxy that an environment variable names.
   "grpc.enable_http_proxy": 0,

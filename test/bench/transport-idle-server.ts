@@ -34,13 +34,11 @@ async function open(connections: number) {
   return clients;
 }
 
-/** Resident memory without the free room of the JavaScript heap, which grows with the work done, not with connections. */
 async function resident(): Promise<number> {
   // The collector gives memory back piece by piece.
   for (let round = 0; round < 6; round++) {
     collect();
     await setTimeout(100);
   }
-  const { rss, heapTotal, heapUsed } = process.memoryUsage();
-  return rss - heapTotal + heapUsed;
+  return process.memoryUsage().rss;
 }

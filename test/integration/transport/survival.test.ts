@@ -63,6 +63,15 @@ describe("before TLS", () => {
     await expectHealthy(fixture);
   });
 
+  it("bounds the open connections", async () => {
+    const fixture = await startServer({ limits: { connectionsMax: 1 } });
+    const { user } = await attestedClient(fixture.address);
+    await user.getStatus({});
+    await closedByServer(await rawTcp(fixture.port));
+    expect((await fixture.event("rejected")).reason).toBe("connections");
+    expect((await user.getStatus({})).version).toBe("web");
+  });
+
   it("delays handshakes beyond the rate instead of failing them", async () => {
     const fixture = await startServer({
       limits: { handshakesPerSecondMax: 20, handshakeBurstMax: 2 },

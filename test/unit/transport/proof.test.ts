@@ -1,5 +1,4 @@
 import { create, fromBinary, toBinary } from "@bufbuild/protobuf";
-import { createPublicKey } from "node:crypto";
 import { describe, expect, it } from "vitest";
 import type { Evidence } from "../../../src/attestation/evidence.ts";
 import { instanceReportData } from "../../../src/attestation/report-data.ts";
@@ -39,7 +38,6 @@ function facts(tls: TlsIdentity): SessionFacts {
     role: "client",
     peerCertificate: tls.certificate,
     peerSpki: tls.spki,
-    peerKey: createPublicKey(tls.privateKey),
     remote: "test:1",
   };
 }
