@@ -28,7 +28,7 @@ async function expectHealthy({ address, server }: Fixture): Promise<void> {
 
 describe("before TLS", () => {
   it("cuts a connection that says nothing", async () => {
-    const fixture = await startServer({ limits: { tlsHandshakeMs: 100 } });
+    const fixture = await startServer({ limits: { tlsHandshakeMs: 200 } });
     await closedByServer(await rawTcp(fixture.port));
     expect((await fixture.event("refused")).error.code).toBe("protocol");
     await expectHealthy(fixture);
@@ -146,11 +146,11 @@ describe("between TLS and HTTP/2", () => {
   });
 
   it("cuts a client that drips its proof byte by byte", async () => {
-    const fixture = await startServer({ limits: { sessionHandshakeMs: 300 } });
+    const fixture = await startServer({ limits: { sessionHandshakeMs: 1_500 } });
     const tls = await rawTls(fixture.port, { identity });
     const frame = await proofFrame(tls, identity);
     let sent = 0;
-    const drip = setInterval(() => tls.write(frame.subarray(sent, ++sent)), 20);
+    const drip = setInterval(() => tls.write(frame.subarray(sent, ++sent)), 100);
     tls.once("close", () => clearInterval(drip));
     await closedByServer(tls);
     expect((await fixture.event("refused")).error.code).toBe("deadline-exceeded");
