@@ -56,7 +56,8 @@ export async function attestToServer<Peer>(
     if (verdict.proof === undefined) {
       throw new QuorateError("protocol", "the server's verdict has neither a proof nor an error");
     }
-    const session = { purpose, role: "server" as const, remote, ...facts };
+    const { peerCertificate, peerSpki } = facts;
+    const session = { purpose, role: "server" as const, remote, peerCertificate, peerSpki };
     const serverProof = toBinary(ProofSchema, create(ProofSchema, verdict.proof));
     const judged = await verifier.verify(serverProof, binding("server"), session, signal);
     if (!judged.ok) throw judged.error;

@@ -53,26 +53,29 @@ function clientMethod(method: DescMethod, channel: Channel): unknown {
     case "unary":
       return (request: unknown, options: CallOptions = {}) =>
         new Promise((resolve, reject) => {
-          const bound = { timeoutMs: CALL_TIMEOUT_MS, ...options };
-          const call = opened(channel, () =>
-            channel.grpc.makeUnaryRequest(
+          const bound = callOptions({ timeoutMs: CALL_TIMEOUT_MS, ...options });
+          const attempt = (refusalsLeft: number): void => {
+            const call = channel.grpc.makeUnaryRequest(
               path,
               requestSerialize,
               responseDeserialize,
               message(request),
               new Metadata(),
-              callOptions(bound),
+              bound,
               (failure, response) => {
                 forget();
-                if (failure !== null) reject(failed(failure, channel, options));
+                if (failure !== null && refusalsLeft > 0 && isRefusedStream(failure)) {
+                  attempt(refusalsLeft - 1);
+                } else if (failure !== null) reject(failed(failure, channel, options));
                 else if (response === MALFORMED) reject(malformed(path));
                 else resolve(response);
               },
-            ),
-          );
-          const forget = onAbort(options.signal, () => {
-            call.cancel();
-          });
+            );
+            const forget = onAbort(options.signal, () => {
+              call.cancel();
+            });
+          };
+          attempt(REFUSALS_MAX);
         });
     case "server_streaming":
       return (request: unknown, options: CallOptions = {}) =>
@@ -161,6 +164,18 @@ async function write(
     call.destroy(error instanceof Error ? error : new Error("the requests ended with an error"));
     call.cancel();
   }
+}
+
+/** How often a call is sent again that the server refused unseen, before the caller hears of it. */
+const REFUSALS_MAX = 3;
+
+/**
+ * True if the server refused the stream without processing it (RFC 9113 section 8.7), as it does to calls that cross
+ * its farewell on a connection at its age limit. Sending such a call again is safe. grpc-js does so once, which may meet the same
+ * connection; it tells only by this text.
+ */
+function isRefusedStream(failure: ServiceError): boolean {
+  return failure.code === status.UNAVAILABLE && failure.details === "Stream refused by server";
 }
 
 function callOptions({ timeoutMs }: CallOptions): GrpcCallOptions {

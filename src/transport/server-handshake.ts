@@ -46,7 +46,8 @@ export async function attestToClient<Peer>(
       clientCertificate: facts.peerCertificate,
     });
   const proof = await readFrame(socket, PROOF_FRAME_BYTES_MAX);
-  const session = { purpose, role: "client" as const, remote, ...facts };
+  const { peerCertificate, peerSpki } = facts;
+  const session = { purpose, role: "client" as const, remote, peerCertificate, peerSpki };
   const verdict = await verifier.verify(proof, binding("client"), session, signal);
   if (!verdict.ok) throw verdict.error;
   signal.throwIfAborted();

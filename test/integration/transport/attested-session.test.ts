@@ -39,6 +39,29 @@ describe("an attested session", () => {
     expect(events.map(({ kind }) => kind)).toEqual(["refused"]);
   });
 
+  it("costs the server neither quote nor signature for a client that it refuses", async () => {
+    let proofs = 0;
+    const prover = freshProver("coordinator");
+    const counting: typeof prover = {
+      prove: (binding, signal) => {
+        proofs++;
+        return prover.prove(binding, signal);
+      },
+    };
+    const attestation = {
+      purpose: "mesh-session" as const,
+      prover: counting,
+      verifier: verifier("fresh-quote"),
+    };
+    const { address } = await startServer({ attestation });
+    const bad = await attestedClient(address, { who: "bad-web" });
+    expect((await failureOf(bad.user.getStatus({}))).code).toBe("attestation-failed");
+    expect(proofs).toBe(0);
+    const good = await attestedClient(address, { accept: verifier("fresh-quote") });
+    await good.user.getStatus({});
+    expect(proofs).toBe(1);
+  });
+
   it("is refused by a client that does not accept the server, before any call is sent", async () => {
     let calls = 0;
     const count = userService({
