@@ -102,7 +102,7 @@ describe("a seed", () => {
   });
 });
 
-/** It takes a leader that is lost at the very moment: `npm run simulate -- --mutations` finds it, in half a minute. */
+/** It takes a leader that is lost at the very moment: `npm run simulate -- --mutations` finds it, in a minute or two. */
 const RARE = ["own-term check dropped"];
 
 describe("a planted fault", () => {
