@@ -73,6 +73,15 @@ export class Running {
     return { code, stdout: this.stdout, stderr };
   }
 
+  /** The first group of `pattern` in what it has printed on standard output, waited for. */
+  printed(pattern: RegExp): Promise<string> {
+    return eventually(String(pattern), () => {
+      const found = pattern.exec(this.stdout)?.[1];
+      if (found === undefined) this.#requireRunning();
+      return found;
+    });
+  }
+
   /** Log entries with this message, parsed. */
   entries(message: string): Readonly<Record<string, unknown>>[] {
     return this.lines.map(parsed).filter((entry) => entry["msg"] === message);
@@ -82,16 +91,19 @@ export class Running {
   async logged(message: string, count = 1): Promise<Readonly<Record<string, unknown>>> {
     return eventually(`"${message}" ${count} times in the log`, () => {
       const entry = this.entries(message)[count - 1];
-      if (entry === undefined && this.#child.exitCode !== null)
-        throw new Error(
-          `the process ended with ${this.#child.exitCode}:\n${this.lines.join("\n")}`,
-        );
+      if (entry === undefined) this.#requireRunning();
       return entry;
     });
   }
 
   signal(name: NodeJS.Signals): void {
     this.#child.kill(name);
+  }
+
+  #requireRunning(): void {
+    const { exitCode } = this.#child;
+    if (exitCode !== null)
+      throw new Error(`the process ended with ${exitCode}:\n${this.lines.join("\n")}`);
   }
 
   /** Ends it at once, as a crash would. */
