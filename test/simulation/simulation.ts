@@ -5,6 +5,7 @@ import { Clients } from "./clients.ts";
 import type { Host } from "./host.ts";
 import { Faults } from "./faults.ts";
 import { findAnomaly } from "./linearizability/check.ts";
+import { describeOperation } from "./linearizability/history.ts";
 import { Liveness } from "./liveness.ts";
 import { Operator } from "./operator.ts";
 import type { SimulationOptions } from "./options.ts";
@@ -70,11 +71,13 @@ function runPhases(world: World): void {
   new Liveness(world, clients).demand();
   const anomaly = findAnomaly(clients.history);
   if (anomaly !== undefined) {
-    throw new Violation("histories are linearizable", JSON.stringify(anomaly));
+    const lines = [`register ${anomaly.register}`, ...anomaly.operations.map(describeOperation)];
+    throw new Violation("histories are linearizable", lines.join("\n  "));
   }
   world.tally.count("histories checked");
 }
 
+/** Whatever is thrown is a failure of this run: an error that nobody foresaw too. */
 function failureOf(error: unknown, world: World): Failure {
   const trace = world.trace.lines();
   const nodes = world.running().map(describeHost);
@@ -84,7 +87,8 @@ function failureOf(error: unknown, world: World): Failure {
   if (error instanceof AssertionError) {
     return { property: "assertions of the core", message: error.message, trace, nodes };
   }
-  throw error;
+  const message = error instanceof Error ? (error.stack ?? error.message) : String(error);
+  return { property: "nothing else is thrown", message, trace, nodes };
 }
 
 function describeHost({ id, state, raft }: Host): string {

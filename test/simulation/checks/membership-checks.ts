@@ -81,16 +81,7 @@ export class MembershipChecks {
   /** From one configuration to the next at most one voter changes, unless through a joint one. */
   #checkStep({ id }: ObservedNode, index: number, next: Configuration): void {
     const { index: newest, configuration: before } = this.newest;
-    const wasJoint = before.votersOutgoing.length > 0;
-    const isJoint = next.votersOutgoing.length > 0;
-    const legal =
-      wasJoint && isJoint
-        ? false
-        : isJoint
-          ? String(next.votersOutgoing) === String(before.voters)
-          : wasJoint
-            ? String(next.voters) === String(before.voters)
-            : difference(before.voters, next.voters) <= 1;
+    const legal = isLegalStep(before, next);
     demand(
       index > newest && legal,
       "configurations follow each other in legal steps",
@@ -143,6 +134,15 @@ export class MembershipChecks {
 export function isMemberOf(configuration: Configuration, id: string): boolean {
   const { voters, votersOutgoing, learners } = configuration;
   return voters.includes(id) || votersOutgoing.includes(id) || learners.includes(id);
+}
+
+function isLegalStep(before: Configuration, next: Configuration): boolean {
+  const wasJoint = before.votersOutgoing.length > 0;
+  if (next.votersOutgoing.length > 0) {
+    return !wasJoint && String(next.votersOutgoing) === String(before.voters);
+  }
+  if (wasJoint) return String(next.voters) === String(before.voters);
+  return difference(before.voters, next.voters) <= 1;
 }
 
 function difference(before: readonly string[], next: readonly string[]): number {

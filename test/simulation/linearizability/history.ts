@@ -25,3 +25,18 @@ export interface Operation {
   /** Infinity for an unknown outcome: it may take effect at any later time, or never. */
   readonly returnedAt: number;
 }
+
+/** One operation as a line. */
+export function describeOperation({ action, calledAt, returnedAt }: Operation): string {
+  const when = `${calledAt}–${returnedAt === Infinity ? "?" : returnedAt}`.padEnd(14);
+  switch (action.kind) {
+    case "write":
+      return `${when} write ${action.value}`;
+    case "read":
+      return `${when} read → ${action.returned}`;
+    case "swap":
+      return `${when} swap ${action.expected} for ${action.value} → found ${action.found}`;
+    case "swap-unanswered":
+      return `${when} swap ${action.expected} for ${action.value}`;
+  }
+}
