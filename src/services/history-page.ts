@@ -41,7 +41,7 @@ export function historyPage(history: VerifiedHistory, request: PageRequest) {
   return {
     records,
     documents,
-    nextPageToken: at < history.links.length ? `${history.lineage.slice(0, 16)}.${at}` : "",
+    nextPageToken: at < history.links.length ? `${tokenLineage(history)}.${at}` : "",
     headRecordHash: history.recordHash,
   };
 }
@@ -61,17 +61,18 @@ function startOf(history: VerifiedHistory, after: string): number {
 }
 
 function tokenPosition(history: VerifiedHistory, token: string, first: number): number {
-  const [lineage, at] = token.split(".");
+  const [, lineage, at] = PAGE_TOKEN.exec(token) ?? [];
   const position = Number(at);
-  if (
-    lineage === history.lineage.slice(0, 16) &&
-    Number.isSafeInteger(position) &&
-    position > first &&
-    position <= history.links.length
-  ) {
-    return position;
-  }
+  const isOurs = lineage === tokenLineage(history);
+  if (isOurs && position > first && position <= history.links.length) return position;
   throw new QuorateError("invalid-argument", "the page token is not one of this history", {
     hint: "ask for the first page again",
   });
+}
+
+/** Lineage and position of the page's first record. */
+const PAGE_TOKEN = /^([0-9a-f]{16})\.([1-9][0-9]{0,6})$/;
+
+function tokenLineage({ lineage }: VerifiedHistory): string {
+  return lineage.slice(0, 16);
 }

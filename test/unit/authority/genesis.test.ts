@@ -19,6 +19,7 @@ import {
 let world: MeshWorld;
 beforeAll(async () => {
   world = await MeshWorld.create();
+  return () => world.close();
 });
 
 function expectUntouched(coordinator: TestCoordinator): void {

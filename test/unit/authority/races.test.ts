@@ -8,6 +8,7 @@ import { lostAnswer, ScriptedStore, unreachable } from "../../fixtures/scripted-
 let world: MeshWorld;
 beforeAll(async () => {
   world = await MeshWorld.create();
+  return () => world.close();
 });
 
 /** Lets the settling time of an ambiguous swap pass without waiting for it. */
@@ -330,6 +331,25 @@ describe("A store that says committed and then shows the predecessor", () => {
 });
 
 describe("A read that was slow", () => {
+  it("does not answer an issuance that began after another instance took over", async () => {
+    const coordinator = await world.ready();
+    const { store, authority } = coordinator;
+    store.deaf = true;
+    const { open, opened } = gate();
+    store.onReadHead = async (run) => {
+      store.onReadHead = undefined;
+      const head = await run();
+      await opened;
+      return head;
+    };
+    const early = authority.confirm();
+    await (await world.coordinator(new ScriptedStore(store.backing))).recover();
+    const late = failureOf(authority.confirm());
+    open();
+    expect((await early).history.record.epoch).toBe(1);
+    expect(await late).toMatchObject({ code: "recovery-needed" });
+  });
+
   it("does not take a new record for a rollback", async () => {
     const coordinator = await world.ready();
     const { store, authority } = coordinator;

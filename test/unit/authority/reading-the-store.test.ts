@@ -16,6 +16,7 @@ import { ScriptedStore, unreachable } from "../../fixtures/scripted-store.ts";
 let world: MeshWorld;
 beforeAll(async () => {
   world = await MeshWorld.create();
+  return () => world.close();
 });
 
 /** A coordinator at generation 3; `deaf`, so that only calls read the head. */

@@ -20,6 +20,7 @@ import {
 let world: MeshWorld;
 beforeAll(async () => {
   world = await MeshWorld.create();
+  return () => world.close();
 });
 
 /** Runs `change`, which must leave head and state as they are. */

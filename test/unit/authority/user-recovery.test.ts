@@ -20,6 +20,7 @@ import {
 let world: MeshWorld;
 beforeAll(async () => {
   world = await MeshWorld.create();
+  return () => world.close();
 });
 
 /** A coordinator that restarted over the store of one that enforced generation 2. */
