@@ -80,6 +80,8 @@ export class Host {
   #underWay: Ready | undefined;
   /** True while an input or a Ready takes its time. */
   #busy = false;
+  /** True if that time ended during a pause. */
+  #overdue = false;
 
   constructor(options: HostOptions) {
     const { id, initial, surroundings } = options;
@@ -133,6 +135,8 @@ export class Host {
 
   /** Carries on: what took its time is done. */
   proceed(): void {
+    this.#overdue = this.state === "paused";
+    if (this.#overdue) return;
     this.#busy = false;
     const ready = this.#underWay;
     this.#underWay = undefined;
@@ -149,7 +153,8 @@ export class Host {
   resume(): void {
     if (this.state !== "paused") return;
     this.state = "up";
-    if (!this.#busy) this.#drainInbox();
+    if (this.#overdue) this.proceed();
+    else if (!this.#busy) this.#drainInbox();
   }
 
   /** Leaves its group irrevocably; it must be idle. */
