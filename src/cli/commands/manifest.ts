@@ -80,8 +80,10 @@ export function manifestCommand(io: Io): Command {
   command
     .command("explain")
     .description("say why a manifest would accept or refuse a piece of evidence")
-    .requiredOption("--manifest <file>", "the manifest")
-    .requiredOption("--evidence <file>", "report or quote: raw, hex or base64")
+    .addOption(flag("--manifest <file>", "the manifest").makeOptionMandatory())
+    .addOption(
+      flag("--evidence <file>", "report or quote: raw, hex or base64").makeOptionMandatory(),
+    )
     .addOption(flag("--collateral <path>", "a collateral file, or a folder of them"))
     .addOption(
       flag(

@@ -28,7 +28,9 @@ export function statusCommand(io: Io): Command {
     ) => {
       await withCoordinator(io, options, async (client) => {
         for (;;) {
-          const status = await client.user.getStatus({}, client.call);
+          // Each look has the whole time: a watch goes on for as long as somebody watches.
+          const bounds = { signal: io.signal, timeoutMs: options.timeout };
+          const status = await client.user.getStatus({}, bounds);
           printResult(io, options.output, {
             text: statusText(status, io.now()),
             value: statusJson(status),
