@@ -66,6 +66,11 @@ export class Running {
     this.ended = once(this.#child, "close").then(([code]) => code as number | null);
   }
 
+  /** The exit code of the process alone, whoever else still holds its output; `null` while it runs. */
+  get exitCode(): number | null {
+    return this.#child.exitCode;
+  }
+
   /** What it left, once it has ended. */
   async finished(): Promise<Finished> {
     const code = await this.ended;
@@ -101,7 +106,7 @@ export class Running {
   }
 
   #requireRunning(): void {
-    const { exitCode } = this.#child;
+    const { exitCode } = this;
     if (exitCode !== null)
       throw new Error(`the process ended with ${exitCode}:\n${this.lines.join("\n")}`);
   }

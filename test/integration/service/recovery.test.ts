@@ -1,6 +1,9 @@
 import { cp, readdir, readFile } from "node:fs/promises";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { eventually } from "./processes.ts";
+import { CoordinatorClient } from "../../../src/cli/coordinator-client.ts";
+import { parseAddress } from "../../../src/config/address.ts";
+import { testIo } from "../../cli/in-process.ts";
+import { eventually, PATIENCE_MILLIS } from "./processes.ts";
 import { ACCEPT_DEV, manifest, PINS, type RunningCoordinator, World } from "./world.ts";
 
 let world: World;
@@ -25,6 +28,22 @@ const at = (user: string): string[] => ["-c", user, ACCEPT_DEV];
 
 async function modeOf({ user }: RunningCoordinator): Promise<unknown> {
   return (await world.json("status", ...at(user)))["mode"];
+}
+
+/** Submits something as a share for `instanceId`, which quorate recover would never do to another instance. */
+async function submitTo(instanceId: string): Promise<unknown> {
+  const client = new CoordinatorClient(testIo({}).io, {
+    coordinator: parseAddress(coordinator.user, { host: "", port: 0 }),
+    timeout: PATIENCE_MILLIS,
+    acceptInsecureDevAttestation: true,
+  });
+  const hash = "ab".repeat(32);
+  const share = { keyId: hash, verifiedRecord: hash, encryptedShare: new Uint8Array(64) };
+  try {
+    return await client.user.recover({ instanceId, ...share }, client.call);
+  } finally {
+    client.close();
+  }
 }
 
 describe("a coordinator that was restarted", () => {
@@ -64,6 +83,7 @@ describe("a coordinator that was restarted", () => {
   });
 
   it("counts each owner once, forgets shares with its process, and recovers with two of three", async () => {
+    const { instance } = await world.json("status", ...at(coordinator.user));
     const first = await world.recover(coordinator.user, "alice");
     expect(JSON.parse(first.stdout)).toMatchObject({ received: 1, threshold: 2, recovered: false });
     const again = await world.recover(coordinator.user, "alice");
@@ -71,6 +91,11 @@ describe("a coordinator that was restarted", () => {
 
     await coordinator.process.kill();
     coordinator = await world.coordinator();
+    // A share on its way to the instance of before is of no use to this one, whoever passes it on.
+    await expect(submitTo(String(instance))).rejects.toMatchObject({
+      code: "not-found",
+      hint: expect.stringContaining("has restarted since") as unknown,
+    });
     const bob = await world.recover(coordinator.user, "bob");
     expect(JSON.parse(bob.stdout)).toMatchObject({ received: 1, recovered: false });
     const carol = await world.recover(coordinator.user, "carol");
@@ -164,15 +189,13 @@ describe("SIGTERM", () => {
     await again.process.kill();
   });
 
-  it("ends streams within the grace time; a second one does not wait", async () => {
+  it("ends the sessions of sidecars, which keep their files and go on trying", async () => {
     const live = await world.coordinator("live-store");
     await world.set("manifest.json", live.user, "genesis");
     const sidecar = world.start(world.sidecarArguments(live.mesh, "web", "live"));
     await sidecar.logged("credentials renewed");
     live.process.signal("SIGTERM");
-    await live.process.logged("stopping");
-    live.process.signal("SIGTERM");
-    expect([0, 130]).toContain(await live.process.ended);
+    expect(await live.process.ended).toBe(0);
     await sidecar.logged("watch failed");
     sidecar.signal("SIGTERM");
     expect(await sidecar.ended).toBe(0);

@@ -1,6 +1,6 @@
-import { execFile } from "node:child_process";
+import { execFile, spawn } from "node:child_process";
 import { X509Certificate } from "node:crypto";
-import { lstat, mkdir, readdir, readFile, stat, writeFile } from "node:fs/promises";
+import { lstat, mkdir, readdir, readFile, rm, stat, writeFile } from "node:fs/promises";
 import { connect, createServer, type TLSSocket } from "node:tls";
 import { once } from "node:events";
 import { promisify } from "node:util";
@@ -165,7 +165,6 @@ describe("a sidecar that goes on", () => {
       world.file("workload.sh"),
       'trap "echo hup >> hups" HUP; echo $$ > workload.pid; while :; do sleep 0.05; done\n',
     );
-    const { spawn } = await import("node:child_process");
     const workload = spawn("bash", ["workload.sh"], { cwd: world.folder, stdio: "ignore" });
     await eventually("a workload", () => stat(world.file("workload.pid")).catch(() => undefined));
     const hook = 'cat "$QUORATE_CREDENTIALS/tls.crt" > seen.$(ls seen.* 2>/dev/null | wc -l)';
@@ -214,6 +213,26 @@ describe("a sidecar that goes on", () => {
     expect(await sidecar.ended).toBe(0);
     workload.kill("SIGKILL");
     await once(workload, "close");
+  });
+
+  it("lets a running hook finish after a signal; a second signal does not wait", async () => {
+    const hook = "touch hooked; while [ ! -e go ]; do sleep 0.05; done";
+    const start = async () => {
+      await rm(world.file("hooked"), { force: true });
+      const args = world.sidecarArguments(coordinator.mesh, "web", "hook-tls", "--hook", hook);
+      const sidecar = world.start(args);
+      await eventually("a hook", () => stat(world.file("hooked")).catch(() => undefined));
+      sidecar.signal("SIGTERM");
+      return sidecar;
+    };
+    const impatient = await start();
+    impatient.signal("SIGTERM");
+    await eventually("an end without the hook's", () => impatient.exitCode !== null);
+    expect(impatient.exitCode).toBe(130);
+    const patient = await start();
+    await writeFile(world.file("go"), "");
+    expect(await patient.ended).toBe(0);
+    await impatient.ended;
   });
 
   it("keeps trying while the coordinator is away, and renews after its recovery", async () => {

@@ -36,9 +36,14 @@ export class World {
     this.folder = folder;
   }
 
+  /** A folder with nothing in it. */
+  static async empty(): Promise<World> {
+    return new World(await mkdtemp(path.join(tmpdir(), "quorate-test-")));
+  }
+
   /** Keys, platform, policies of `web`, `api` and `stranger`, and manifest.json, which admits the first two. */
   static async create(): Promise<World> {
-    const world = new World(await mkdtemp(path.join(tmpdir(), "quorate-test-")));
+    const world = await World.empty();
     await world.batch(
       ["keygen", "dev-platform", "--out", "platform"],
       ["policy", "coordinator", "--out", "coordinator.policy.json"],
