@@ -1,4 +1,5 @@
 import { createPrivateKey, X509Certificate } from "node:crypto";
+import { watch } from "node:fs";
 import { readdir, readFile, readlink } from "node:fs/promises";
 import path from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
@@ -7,6 +8,8 @@ import { eventually, type Running } from "./processes.ts";
 import { ACCEPT_DEV, manifest, PEOPLE, type RunningCoordinator, World } from "./world.ts";
 
 const CRASHES = 10;
+/** Kills in the middle of the work are this far apart. */
+const STEP_MILLIS = 1;
 
 let world: World;
 let coordinator: RunningCoordinator;
@@ -61,6 +64,16 @@ async function restartAndRecover(): Promise<void> {
   }
 }
 
+/** Fulfilled when something is first written to the folder after now. */
+function firstWrite(folder: string): Promise<void> {
+  return new Promise((resolve) => {
+    const watcher = watch(folder, () => {
+      watcher.close();
+      resolve();
+    });
+  });
+}
+
 /** The set of files that the folder shows now, which must belong together. */
 async function requireWhole(folder: string): Promise<X509Certificate> {
   // Through one link, read once: files of two sets would be a mixture that no workload may see.
@@ -77,30 +90,31 @@ async function requireWhole(folder: string): Promise<X509Certificate> {
 describe("a coordinator that is killed in the middle of setting a manifest", () => {
   it("never loses what it acknowledged, and its history always verifies", async () => {
     await verify();
-    const started = Date.now();
     const first = await command(...(await approved("other.json")));
-    const usualMillis = Date.now() - started;
     const acknowledged = [first["record"]];
     const secret = await readFile(world.file("live-1", "secret"));
     const outcomes = { acknowledged: 0, lost: 0, committedUnheard: 0 };
 
+    let before = Number((await verify())["generation"]);
+
     for (let crash = 0; crash < CRASHES; crash += 1) {
-      const before = await verify();
       const set = await approved(crash % 2 === 0 ? "manifest.json" : "other.json");
+      // In turn: while documents are written, a little later each time; when the head is; right after the answer.
+      const moment = (["documents", "heads", "answer"] as const)[crash % 3] ?? "answer";
+      const millis = moment === "documents" ? Math.round((crash + Math.random()) * STEP_MILLIS) : 0;
+      const written = moment === "answer" ? undefined : firstWrite(world.file("store", moment));
       const answer = command(...set).catch(() => undefined);
-      // One kill in each part of the usual time, the last one only after the answer.
-      const part = (crash + Math.random()) / (CRASHES - 1);
-      const millis = Math.round(part * usualMillis);
-      const timer = new Promise((resolve) => setTimeout(resolve, millis));
-      await (crash === CRASHES - 1 ? answer : Promise.race([timer, answer]));
+      await Promise.race([written ?? answer, answer]);
+      if (millis > 0) await new Promise((resolve) => setTimeout(resolve, millis));
       await coordinator.process.kill();
       const record = (await answer)?.["record"];
       await Promise.all([requireWhole("live-1"), requireWhole("live-2")]);
 
       await restartAndRecover();
-      const { generation } = await verify();
-      const moved = Number(generation) - Number(before["generation"]);
-      const at = `crash ${crash} after ${millis} of ${usualMillis} ms`;
+      const generation = Number((await verify())["generation"]);
+      const moved = generation - before;
+      before = generation;
+      const at = `crash ${crash}, ${millis} ms after ${moment}`;
       if (record === undefined) {
         expect([0, 1], at).toContain(moved);
         outcomes[moved === 1 ? "committedUnheard" : "lost"] += 1;
