@@ -1,5 +1,5 @@
 /** Prometheus metrics. Every series exists from the start with value 0, so that a rate over it never misses the first event. */
-import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from "prom-client";
+import { collectDefaultMetrics, Counter, Gauge, Registry } from "prom-client";
 
 /** Values of the `mode` label of `quorate_mode`; exactly one of them is 1. */
 export const MODES = [
@@ -17,24 +17,6 @@ const STORE_OUTCOMES = ["ok", "conflict", "unknown", "error"] as const;
 /** The metrics of one coordinator. */
 export class Metrics {
   readonly registry = new Registry();
-
-  readonly rpcStarted = this.#counter("grpc_server_started_total", "RPCs started on the server.", [
-    "grpc_type",
-    "grpc_service",
-    "grpc_method",
-  ]);
-  readonly rpcHandled = this.#counter(
-    "grpc_server_handled_total",
-    "RPCs completed on the server, by code.",
-    ["grpc_type", "grpc_service", "grpc_method", "grpc_code"],
-  );
-  readonly rpcSeconds = new Histogram({
-    name: "grpc_server_handling_seconds",
-    help: "Time from start to completion of an RPC.",
-    labelNames: ["grpc_type", "grpc_service", "grpc_method"],
-    buckets: [0.001, 0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 5],
-    registers: [this.registry],
-  });
 
   readonly mode = this.#gauge(
     "quorate_mode",
@@ -65,10 +47,6 @@ export class Metrics {
     ["operation", "outcome"],
   );
   readonly sessions = this.#gauge("quorate_attested_sessions", "Attested sessions that are open.");
-  readonly rootCaNotAfter = this.#gauge(
-    "quorate_root_ca_not_after_seconds",
-    "Expiry of the root CA, Unix time; 0 without one.",
-  );
 
   constructor() {
     collectDefaultMetrics({ register: this.registry });
@@ -83,13 +61,6 @@ export class Metrics {
   /** Marks `mode` as the one that the coordinator is in. */
   setMode(mode: ModeLabel): void {
     for (const each of MODES) this.mode.set({ mode: each }, each === mode ? 1 : 0);
-  }
-
-  /** Creates the series of one RPC method. */
-  initializeRpc(labels: { grpc_type: string; grpc_service: string; grpc_method: string }): void {
-    this.rpcStarted.inc(labels, 0);
-    this.rpcHandled.inc({ ...labels, grpc_code: "OK" }, 0);
-    this.rpcSeconds.zero(labels);
   }
 
   #counter<Label extends string>(

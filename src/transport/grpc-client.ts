@@ -55,25 +55,34 @@ function clientMethod(method: DescMethod, channel: Channel): unknown {
         new Promise((resolve, reject) => {
           const bound = callOptions({ timeoutMs: CALL_TIMEOUT_MS, ...options });
           const attempt = (refusalsLeft: number): void => {
-            const call = channel.grpc.makeUnaryRequest(
-              path,
-              requestSerialize,
-              responseDeserialize,
-              message(request),
-              new Metadata(),
-              bound,
-              (failure, response) => {
-                forget();
-                if (failure !== null && refusalsLeft > 0 && isRefusedStream(failure)) {
-                  attempt(refusalsLeft - 1);
-                } else if (failure !== null) reject(failed(failure, channel, options));
-                else if (response === MALFORMED) reject(malformed(path));
-                else resolve(response);
-              },
+            const call = opened(channel, () =>
+              channel.grpc.makeUnaryRequest(
+                path,
+                requestSerialize,
+                responseDeserialize,
+                message(request),
+                new Metadata(),
+                bound,
+                (failure, response) => {
+                  forget();
+                  if (failure !== null && refusalsLeft > 0 && isRefusedStream(failure)) {
+                    again(refusalsLeft - 1);
+                  } else if (failure !== null) reject(failed(failure, channel, options));
+                  else if (response === MALFORMED) reject(malformed(path));
+                  else resolve(response);
+                },
+              ),
             );
             const forget = onAbort(options.signal, () => {
               call.cancel();
             });
+          };
+          const again = (refusalsLeft: number): void => {
+            try {
+              attempt(refusalsLeft);
+            } catch (cause) {
+              reject(cause);
+            }
           };
           attempt(REFUSALS_MAX);
         });
