@@ -71,6 +71,11 @@ export class Running {
     return this.#child.exitCode;
   }
 
+  /** True once the process itself has ended, in whatever way. */
+  get hasExited(): boolean {
+    return this.#child.exitCode !== null || this.#child.signalCode !== null;
+  }
+
   /** What it left, once it has ended. */
   async finished(): Promise<Finished> {
     const code = await this.ended;
@@ -106,9 +111,10 @@ export class Running {
   }
 
   #requireRunning(): void {
-    const { exitCode } = this;
-    if (exitCode !== null)
-      throw new Error(`the process ended with ${exitCode}:\n${this.lines.join("\n")}`);
+    if (this.hasExited)
+      throw new Error(
+        `the process ended with ${this.exitCode ?? "a signal"}:\n${this.lines.join("\n")}`,
+      );
   }
 
   /** Ends it at once, as a crash would. */
@@ -145,6 +151,15 @@ export function processesIn(folder: string): number[] {
         return false;
       }
     });
+}
+
+/** Ends a process at once, if it has not ended by itself meanwhile. */
+export function killNow(pid: number): void {
+  try {
+    process.kill(pid, "SIGKILL");
+  } catch {
+    // It has.
+  }
 }
 
 function parsed(line: string): Record<string, unknown> {

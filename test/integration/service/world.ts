@@ -3,7 +3,15 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { expect, vi } from "vitest";
-import { batch, type Finished, processesIn, quorate, Running } from "./processes.ts";
+import {
+  batch,
+  eventually,
+  type Finished,
+  killNow,
+  processesIn,
+  quorate,
+  Running,
+} from "./processes.ts";
 
 // A busy machine runs a dozen processes in one test: it may be slow, and must not be flaky.
 vi.setConfig({ testTimeout: 120_000, hookTimeout: 120_000 });
@@ -145,8 +153,13 @@ export class World {
 
   /** Ends what still runs and removes the folder; fails if anything survives. */
   async close(): Promise<void> {
-    await Promise.all(this.#started.map((each) => each.kill()));
+    for (const each of this.#started) each.signal("SIGKILL");
+    await eventually("end of what was started", () =>
+      this.#started.every((each) => each.hasExited),
+    );
+    // What they had started themselves must be gone too; if it is not, the test fails, but leaves nothing behind either.
     const left = processesIn(this.folder);
+    left.forEach(killNow);
     await rm(this.folder, { recursive: true, force: true });
     expect(left).toEqual([]);
   }
