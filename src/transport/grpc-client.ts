@@ -81,7 +81,7 @@ function clientMethod(method: DescMethod, channel: Channel): unknown {
             try {
               attempt(refusalsLeft);
             } catch (cause) {
-              reject(cause);
+              reject(cause instanceof Error ? cause : new Error(String(cause)));
             }
           };
           attempt(REFUSALS_MAX);
