@@ -95,6 +95,13 @@ export function meshService(ports: MeshApiPorts): Service<Peer<Workload>> {
         forget();
       }
     },
+
+    recover() {
+      // **Security:** who may ask for a mesh's secrets is judged on the port of the peers, and nowhere else.
+      throw new QuorateError("unsupported", "coordinators recover on the port of the peers", {
+        hint: "give the peers' port (default 7778) of this coordinator as --peer",
+      });
+    },
   });
 }
 

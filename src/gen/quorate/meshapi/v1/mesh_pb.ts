@@ -13,7 +13,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file quorate/meshapi/v1/mesh.proto.
  */
 export const file_quorate_meshapi_v1_mesh: GenFile = /*@__PURE__*/
-  fileDesc("Ch1xdW9yYXRlL21lc2hhcGkvdjEvbWVzaC5wcm90bxIScXVvcmF0ZS5tZXNoYXBpLnYxIk0KEk5ld01lc2hDZXJ0UmVxdWVzdBIbChNjZXJ0aWZpY2F0ZV9yZXF1ZXN0GAEgASgMEhoKEndhbnRfbGluZWFnZV9wcm9vZhgCIAEoCCKaAgoTTmV3TWVzaENlcnRSZXNwb25zZRIZChFjZXJ0aWZpY2F0ZV9jaGFpbhgBIAMoDBIUCgx0cnVzdF9idW5kbGUYAiADKAwSFwoPd29ya2xvYWRfc2VjcmV0GAMgASgMEi0KCW5vdF9hZnRlchgEIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASLAoIcmVuZXdfYXQYBSABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEg4KBnJlY29yZBgGIAEoDBITCgtyZWNvcmRfaGFzaBgHIAEoCRI3Cg1saW5lYWdlX3Byb29mGAggASgLMiAucXVvcmF0ZS5tZXNoYXBpLnYxLkxpbmVhZ2VQcm9vZiJbCgxMaW5lYWdlUHJvb2YSFgoOZ2VuZXNpc19yZWNvcmQYASABKAwSGAoQZ2VuZXNpc19tYW5pZmVzdBgCIAEoDBIZChFnZW5lc2lzX2FwcHJvdmFscxgDIAEoDCITChFXYXRjaFRydXN0UmVxdWVzdCJMChJXYXRjaFRydXN0UmVzcG9uc2USEwoLcmVjb3JkX2hhc2gYASABKAkSEgoKZ2VuZXJhdGlvbhgCIAEoBBINCgVlcG9jaBgDIAEoBDLMAQoLTWVzaFNlcnZpY2USXgoLTmV3TWVzaENlcnQSJi5xdW9yYXRlLm1lc2hhcGkudjEuTmV3TWVzaENlcnRSZXF1ZXN0GicucXVvcmF0ZS5tZXNoYXBpLnYxLk5ld01lc2hDZXJ0UmVzcG9uc2USXQoKV2F0Y2hUcnVzdBIlLnF1b3JhdGUubWVzaGFwaS52MS5XYXRjaFRydXN0UmVxdWVzdBomLnF1b3JhdGUubWVzaGFwaS52MS5XYXRjaFRydXN0UmVzcG9uc2UwAWIGcHJvdG8z", [file_google_protobuf_timestamp]);
+  fileDesc("Ch1xdW9yYXRlL21lc2hhcGkvdjEvbWVzaC5wcm90bxIScXVvcmF0ZS5tZXNoYXBpLnYxIk0KEk5ld01lc2hDZXJ0UmVxdWVzdBIbChNjZXJ0aWZpY2F0ZV9yZXF1ZXN0GAEgASgMEhoKEndhbnRfbGluZWFnZV9wcm9vZhgCIAEoCCKaAgoTTmV3TWVzaENlcnRSZXNwb25zZRIZChFjZXJ0aWZpY2F0ZV9jaGFpbhgBIAMoDBIUCgx0cnVzdF9idW5kbGUYAiADKAwSFwoPd29ya2xvYWRfc2VjcmV0GAMgASgMEi0KCW5vdF9hZnRlchgEIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASLAoIcmVuZXdfYXQYBSABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEg4KBnJlY29yZBgGIAEoDBITCgtyZWNvcmRfaGFzaBgHIAEoCRI3Cg1saW5lYWdlX3Byb29mGAggASgLMiAucXVvcmF0ZS5tZXNoYXBpLnYxLkxpbmVhZ2VQcm9vZiJbCgxMaW5lYWdlUHJvb2YSFgoOZ2VuZXNpc19yZWNvcmQYASABKAwSGAoQZ2VuZXNpc19tYW5pZmVzdBgCIAEoDBIZChFnZW5lc2lzX2FwcHJvdmFscxgDIAEoDCITChFXYXRjaFRydXN0UmVxdWVzdCJMChJXYXRjaFRydXN0UmVzcG9uc2USEwoLcmVjb3JkX2hhc2gYASABKAkSEgoKZ2VuZXJhdGlvbhgCIAEoBBINCgVlcG9jaBgDIAEoBCI4Cg5SZWNvdmVyUmVxdWVzdBIMCgRuYW1lGAEgASgJEhgKEGhlYWRfcmVjb3JkX2hhc2gYAiABKAkiUgoPUmVjb3ZlclJlc3BvbnNlEg4KBnJlY29yZBgBIAEoDBIMCgRzZWVkGAIgASgMEgwKBHNhbHQYAyABKAwSEwoLbWVzaF9jYV9rZXkYBCABKAwyoAIKC01lc2hTZXJ2aWNlEl4KC05ld01lc2hDZXJ0EiYucXVvcmF0ZS5tZXNoYXBpLnYxLk5ld01lc2hDZXJ0UmVxdWVzdBonLnF1b3JhdGUubWVzaGFwaS52MS5OZXdNZXNoQ2VydFJlc3BvbnNlEl0KCldhdGNoVHJ1c3QSJS5xdW9yYXRlLm1lc2hhcGkudjEuV2F0Y2hUcnVzdFJlcXVlc3QaJi5xdW9yYXRlLm1lc2hhcGkudjEuV2F0Y2hUcnVzdFJlc3BvbnNlMAESUgoHUmVjb3ZlchIiLnF1b3JhdGUubWVzaGFwaS52MS5SZWNvdmVyUmVxdWVzdBojLnF1b3JhdGUubWVzaGFwaS52MS5SZWNvdmVyUmVzcG9uc2ViBnByb3RvMw", [file_google_protobuf_timestamp]);
 
 /**
  * @generated from message quorate.meshapi.v1.NewMeshCertRequest
@@ -177,8 +177,75 @@ export const WatchTrustResponseSchema: GenMessage<WatchTrustResponse> = /*@__PUR
   messageDesc(file_quorate_meshapi_v1_mesh, 4);
 
 /**
- * MeshService is for attested workloads. Every call needs an attested session: the caller's evidence is appraised
- * against the manifest in force, again before every answer that carries something of value.
+ * @generated from message quorate.meshapi.v1.RecoverRequest
+ */
+export type RecoverRequest = Message<"quorate.meshapi.v1.RecoverRequest"> & {
+  /**
+   * The caller's stable name; it gets secrets only if the manifest in force lists it.
+   *
+   * @generated from field: string name = 1;
+   */
+  name: string;
+
+  /**
+   * The head that the caller sees in the store. A giver that sees another one refuses.
+   *
+   * @generated from field: string head_record_hash = 2;
+   */
+  headRecordHash: string;
+};
+
+/**
+ * Describes the message quorate.meshapi.v1.RecoverRequest.
+ * Use `create(RecoverRequestSchema)` to create a new message.
+ */
+export const RecoverRequestSchema: GenMessage<RecoverRequest> = /*@__PURE__*/
+  messageDesc(file_quorate_meshapi_v1_mesh, 5);
+
+/**
+ * @generated from message quorate.meshapi.v1.RecoverResponse
+ */
+export type RecoverResponse = Message<"quorate.meshapi.v1.RecoverResponse"> & {
+  /**
+   * The record in force, whose hash is the request's.
+   *
+   * @generated from field: bytes record = 1;
+   */
+  record: Uint8Array;
+
+  /**
+   * 64 bytes.
+   *
+   * @generated from field: bytes seed = 2;
+   */
+  seed: Uint8Array;
+
+  /**
+   * 32 bytes.
+   *
+   * @generated from field: bytes salt = 3;
+   */
+  salt: Uint8Array;
+
+  /**
+   * PKCS#8 of the record's mesh CA key.
+   *
+   * @generated from field: bytes mesh_ca_key = 4;
+   */
+  meshCaKey: Uint8Array;
+};
+
+/**
+ * Describes the message quorate.meshapi.v1.RecoverResponse.
+ * Use `create(RecoverResponseSchema)` to create a new message.
+ */
+export const RecoverResponseSchema: GenMessage<RecoverResponse> = /*@__PURE__*/
+  messageDesc(file_quorate_meshapi_v1_mesh, 6);
+
+/**
+ * MeshService is for attested workloads and for coordinators that recover. Every call needs an attested session that
+ * rests on a quote made for it: the caller's evidence is appraised against the manifest in force, again before every
+ * answer that carries something of value.
  *
  * @generated from service quorate.meshapi.v1.MeshService
  */
@@ -202,6 +269,17 @@ export const MeshService: GenService<{
     methodKind: "server_streaming";
     input: typeof WatchTrustRequestSchema;
     output: typeof WatchTrustResponseSchema;
+  },
+  /**
+   * Recover gives a coordinator that has restarted, or fallen behind, the secrets of the record in force. Coordinator role
+   * only, and only on the peers' port.
+   *
+   * @generated from rpc quorate.meshapi.v1.MeshService.Recover
+   */
+  recover: {
+    methodKind: "unary";
+    input: typeof RecoverRequestSchema;
+    output: typeof RecoverResponseSchema;
   },
 }> = /*@__PURE__*/
   serviceDesc(file_quorate_meshapi_v1_mesh, 0);

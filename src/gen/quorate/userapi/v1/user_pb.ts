@@ -15,7 +15,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file quorate/userapi/v1/user.proto.
  */
 export const file_quorate_userapi_v1_user: GenFile = /*@__PURE__*/
-  fileDesc("Ch1xdW9yYXRlL3VzZXJhcGkvdjEvdXNlci5wcm90bxIScXVvcmF0ZS51c2VyYXBpLnYxIscBChJTZXRNYW5pZmVzdFJlcXVlc3QSEAoIbWFuaWZlc3QYASABKAwSGAoQcG9saWN5X2RvY3VtZW50cxgCIAMoDBIvCglhcHByb3ZhbHMYAyADKAsyHC5xdW9yYXRlLnVzZXJhcGkudjEuQXBwcm92YWwSFwoPcHJldmlvdXNfcmVjb3JkGAQgASgJEjsKD2dlbmVzaXNfYmluZGluZxgFIAEoCzIiLnF1b3JhdGUudXNlcmFwaS52MS5HZW5lc2lzQmluZGluZyItCghBcHByb3ZhbBIOCgZrZXlfaWQYASABKAkSEQoJc2lnbmF0dXJlGAIgASgMIkgKDkdlbmVzaXNCaW5kaW5nEhMKC2luc3RhbmNlX2lkGAEgASgJEg4KBmtleV9pZBgCIAEoCRIRCglzaWduYXR1cmUYAyABKAwihwEKE1NldE1hbmlmZXN0UmVzcG9uc2USDgoGcmVjb3JkGAEgASgMEhMKC3JlY29yZF9oYXNoGAIgASgJEg4KBnNoYXJlcxgDIAEoDBI7Cg9jYV9jZXJ0aWZpY2F0ZXMYBCABKAsyIi5xdW9yYXRlLnVzZXJhcGkudjEuQ2FDZXJ0aWZpY2F0ZXMiRwoOQ2FDZXJ0aWZpY2F0ZXMSDAoEcm9vdBgBIAEoDBIMCgRtZXNoGAIgASgMEhkKEW1lc2hfaW50ZXJtZWRpYXRlGAMgASgMIlIKE0dldE1hbmlmZXN0c1JlcXVlc3QSFAoMYWZ0ZXJfcmVjb3JkGAEgASgJEhEKCXBhZ2Vfc2l6ZRgCIAEoDRISCgpwYWdlX3Rva2VuGAMgASgJIm0KFEdldE1hbmlmZXN0c1Jlc3BvbnNlEg8KB3JlY29yZHMYASADKAwSEQoJZG9jdW1lbnRzGAIgAygMEhcKD25leHRfcGFnZV90b2tlbhgDIAEoCRIYChBoZWFkX3JlY29yZF9oYXNoGAQgASgJIh4KDUF0dGVzdFJlcXVlc3QSDQoFbm9uY2UYASABKAwivgEKDkF0dGVzdFJlc3BvbnNlEi0KCGV2aWRlbmNlGAEgASgLMhsucXVvcmF0ZS5jb21tb24udjEuRXZpZGVuY2USLQoIaW5zdGFuY2UYAiABKAsyGy5xdW9yYXRlLmNvbW1vbi52MS5JbnN0YW5jZRITCgtoZWFkX3JlY29yZBgDIAEoDBImCgRtb2RlGAQgASgOMhgucXVvcmF0ZS51c2VyYXBpLnYxLk1vZGUSEQoJc2lnbmF0dXJlGAUgASgMInYKDlJlY292ZXJSZXF1ZXN0EhMKC2luc3RhbmNlX2lkGAEgASgJEhcKD3ZlcmlmaWVkX3JlY29yZBgCIAEoCRIOCgZrZXlfaWQYAyABKAkSFwoPZW5jcnlwdGVkX3NoYXJlGAQgASgMEg0KBWZvcmNlGAUgASgIIlkKD1JlY292ZXJSZXNwb25zZRIQCghyZWNlaXZlZBgBIAEoDRIRCgl0aHJlc2hvbGQYAiABKA0SEQoJcmVjb3ZlcmVkGAMgASgIEg4KBnJlY29yZBgEIAEoDCISChBHZXRTdGF0dXNSZXF1ZXN0IpYDChFHZXRTdGF0dXNSZXNwb25zZRImCgRtb2RlGAEgASgOMhgucXVvcmF0ZS51c2VyYXBpLnYxLk1vZGUSLQoIaW5zdGFuY2UYAiABKAsyGy5xdW9yYXRlLmNvbW1vbi52MS5JbnN0YW5jZRIPCgd2ZXJzaW9uGAMgASgJEi4KCnN0YXJ0ZWRfYXQYBCABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEjQKCHBsYXRmb3JtGAUgASgLMiIucXVvcmF0ZS51c2VyYXBpLnYxLlBsYXRmb3JtU3RhdHVzEiwKBGhlYWQYBiABKAsyHi5xdW9yYXRlLnVzZXJhcGkudjEuSGVhZFN0YXR1cxIuCgVzdG9yZRgHIAEoCzIfLnF1b3JhdGUudXNlcmFwaS52MS5TdG9yZVN0YXR1cxI0CghyZWNvdmVyeRgIIAEoCzIiLnF1b3JhdGUudXNlcmFwaS52MS5SZWNvdmVyeVN0YXR1cxIRCglzdXNwZW5kZWQYCSABKAkSDAoEaGludBgKIAEoCSJUCg5QbGF0Zm9ybVN0YXR1cxItCghwbGF0Zm9ybRgBIAEoDjIbLnF1b3JhdGUuY29tbW9uLnYxLlBsYXRmb3JtEhMKC2RldmVsb3BtZW50GAIgASgIIrQBCgpIZWFkU3RhdHVzEg8KB2xpbmVhZ2UYASABKAkSEwoLcmVjb3JkX2hhc2gYAiABKAkSEgoKZ2VuZXJhdGlvbhgDIAEoBBINCgVlcG9jaBgEIAEoBBIVCg1tYW5pZmVzdF9oYXNoGAUgASgJEi4KCmNyZWF0ZWRfYXQYBiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEhYKDnJlY292ZXJ5X2NvdW50GAcgASgEIjUKC1N0b3JlU3RhdHVzEhMKC2Rlc2NyaXB0aW9uGAEgASgJEhEKCWNvbmRpdGlvbhgCIAEoCSJlCg5SZWNvdmVyeVN0YXR1cxIgChhsYXN0X3ZlcmlmaWVkX2dlbmVyYXRpb24YASABKAQSFwoPc2hhcmVzX3JlY2VpdmVkGAIgASgNEhgKEHNoYXJlc190aHJlc2hvbGQYAyABKA0qhQEKBE1vZGUSFAoQTU9ERV9VTlNQRUNJRklFRBAAEhYKEk1PREVfVU5JTklUSUFMSVpFRBABEg4KCk1PREVfUkVBRFkQAhIOCgpNT0RFX1NUQUxFEAMSGgoWTU9ERV9BV0FJVElOR19SRUNPVkVSWRAEEhMKD01PREVfQUNUSVZBVElORxAFMs8DCgtVc2VyU2VydmljZRJeCgtTZXRNYW5pZmVzdBImLnF1b3JhdGUudXNlcmFwaS52MS5TZXRNYW5pZmVzdFJlcXVlc3QaJy5xdW9yYXRlLnVzZXJhcGkudjEuU2V0TWFuaWZlc3RSZXNwb25zZRJhCgxHZXRNYW5pZmVzdHMSJy5xdW9yYXRlLnVzZXJhcGkudjEuR2V0TWFuaWZlc3RzUmVxdWVzdBooLnF1b3JhdGUudXNlcmFwaS52MS5HZXRNYW5pZmVzdHNSZXNwb25zZRJPCgZBdHRlc3QSIS5xdW9yYXRlLnVzZXJhcGkudjEuQXR0ZXN0UmVxdWVzdBoiLnF1b3JhdGUudXNlcmFwaS52MS5BdHRlc3RSZXNwb25zZRJSCgdSZWNvdmVyEiIucXVvcmF0ZS51c2VyYXBpLnYxLlJlY292ZXJSZXF1ZXN0GiMucXVvcmF0ZS51c2VyYXBpLnYxLlJlY292ZXJSZXNwb25zZRJYCglHZXRTdGF0dXMSJC5xdW9yYXRlLnVzZXJhcGkudjEuR2V0U3RhdHVzUmVxdWVzdBolLnF1b3JhdGUudXNlcmFwaS52MS5HZXRTdGF0dXNSZXNwb25zZWIGcHJvdG8z", [file_google_protobuf_timestamp, file_quorate_common_v1_evidence]);
+  fileDesc("Ch1xdW9yYXRlL3VzZXJhcGkvdjEvdXNlci5wcm90bxIScXVvcmF0ZS51c2VyYXBpLnYxIscBChJTZXRNYW5pZmVzdFJlcXVlc3QSEAoIbWFuaWZlc3QYASABKAwSGAoQcG9saWN5X2RvY3VtZW50cxgCIAMoDBIvCglhcHByb3ZhbHMYAyADKAsyHC5xdW9yYXRlLnVzZXJhcGkudjEuQXBwcm92YWwSFwoPcHJldmlvdXNfcmVjb3JkGAQgASgJEjsKD2dlbmVzaXNfYmluZGluZxgFIAEoCzIiLnF1b3JhdGUudXNlcmFwaS52MS5HZW5lc2lzQmluZGluZyItCghBcHByb3ZhbBIOCgZrZXlfaWQYASABKAkSEQoJc2lnbmF0dXJlGAIgASgMIkgKDkdlbmVzaXNCaW5kaW5nEhMKC2luc3RhbmNlX2lkGAEgASgJEg4KBmtleV9pZBgCIAEoCRIRCglzaWduYXR1cmUYAyABKAwihwEKE1NldE1hbmlmZXN0UmVzcG9uc2USDgoGcmVjb3JkGAEgASgMEhMKC3JlY29yZF9oYXNoGAIgASgJEg4KBnNoYXJlcxgDIAEoDBI7Cg9jYV9jZXJ0aWZpY2F0ZXMYBCABKAsyIi5xdW9yYXRlLnVzZXJhcGkudjEuQ2FDZXJ0aWZpY2F0ZXMiRwoOQ2FDZXJ0aWZpY2F0ZXMSDAoEcm9vdBgBIAEoDBIMCgRtZXNoGAIgASgMEhkKEW1lc2hfaW50ZXJtZWRpYXRlGAMgASgMIlIKE0dldE1hbmlmZXN0c1JlcXVlc3QSFAoMYWZ0ZXJfcmVjb3JkGAEgASgJEhEKCXBhZ2Vfc2l6ZRgCIAEoDRISCgpwYWdlX3Rva2VuGAMgASgJIm0KFEdldE1hbmlmZXN0c1Jlc3BvbnNlEg8KB3JlY29yZHMYASADKAwSEQoJZG9jdW1lbnRzGAIgAygMEhcKD25leHRfcGFnZV90b2tlbhgDIAEoCRIYChBoZWFkX3JlY29yZF9oYXNoGAQgASgJIh4KDUF0dGVzdFJlcXVlc3QSDQoFbm9uY2UYASABKAwivgEKDkF0dGVzdFJlc3BvbnNlEi0KCGV2aWRlbmNlGAEgASgLMhsucXVvcmF0ZS5jb21tb24udjEuRXZpZGVuY2USLQoIaW5zdGFuY2UYAiABKAsyGy5xdW9yYXRlLmNvbW1vbi52MS5JbnN0YW5jZRITCgtoZWFkX3JlY29yZBgDIAEoDBImCgRtb2RlGAQgASgOMhgucXVvcmF0ZS51c2VyYXBpLnYxLk1vZGUSEQoJc2lnbmF0dXJlGAUgASgMInYKDlJlY292ZXJSZXF1ZXN0EhMKC2luc3RhbmNlX2lkGAEgASgJEhcKD3ZlcmlmaWVkX3JlY29yZBgCIAEoCRIOCgZrZXlfaWQYAyABKAkSFwoPZW5jcnlwdGVkX3NoYXJlGAQgASgMEg0KBWZvcmNlGAUgASgIIlkKD1JlY292ZXJSZXNwb25zZRIQCghyZWNlaXZlZBgBIAEoDRIRCgl0aHJlc2hvbGQYAiABKA0SEQoJcmVjb3ZlcmVkGAMgASgIEg4KBnJlY29yZBgEIAEoDCISChBHZXRTdGF0dXNSZXF1ZXN0Iv4DChFHZXRTdGF0dXNSZXNwb25zZRImCgRtb2RlGAEgASgOMhgucXVvcmF0ZS51c2VyYXBpLnYxLk1vZGUSLQoIaW5zdGFuY2UYAiABKAsyGy5xdW9yYXRlLmNvbW1vbi52MS5JbnN0YW5jZRIPCgd2ZXJzaW9uGAMgASgJEi4KCnN0YXJ0ZWRfYXQYBCABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEjQKCHBsYXRmb3JtGAUgASgLMiIucXVvcmF0ZS51c2VyYXBpLnYxLlBsYXRmb3JtU3RhdHVzEiwKBGhlYWQYBiABKAsyHi5xdW9yYXRlLnVzZXJhcGkudjEuSGVhZFN0YXR1cxIuCgVzdG9yZRgHIAEoCzIfLnF1b3JhdGUudXNlcmFwaS52MS5TdG9yZVN0YXR1cxI0CghyZWNvdmVyeRgIIAEoCzIiLnF1b3JhdGUudXNlcmFwaS52MS5SZWNvdmVyeVN0YXR1cxIRCglzdXNwZW5kZWQYCSABKAkSDAoEaGludBgKIAEoCRItCgVwZWVycxgLIAMoCzIeLnF1b3JhdGUudXNlcmFwaS52MS5QZWVyU3RhdHVzEjcKDWxhc3RfcmVjb3ZlcnkYDCABKAsyIC5xdW9yYXRlLnVzZXJhcGkudjEuTGFzdFJlY292ZXJ5IlQKDlBsYXRmb3JtU3RhdHVzEi0KCHBsYXRmb3JtGAEgASgOMhsucXVvcmF0ZS5jb21tb24udjEuUGxhdGZvcm0SEwoLZGV2ZWxvcG1lbnQYAiABKAgitAEKCkhlYWRTdGF0dXMSDwoHbGluZWFnZRgBIAEoCRITCgtyZWNvcmRfaGFzaBgCIAEoCRISCgpnZW5lcmF0aW9uGAMgASgEEg0KBWVwb2NoGAQgASgEEhUKDW1hbmlmZXN0X2hhc2gYBSABKAkSLgoKY3JlYXRlZF9hdBgGIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASFgoOcmVjb3ZlcnlfY291bnQYByABKAQiNQoLU3RvcmVTdGF0dXMSEwoLZGVzY3JpcHRpb24YASABKAkSEQoJY29uZGl0aW9uGAIgASgJImUKDlJlY292ZXJ5U3RhdHVzEiAKGGxhc3RfdmVyaWZpZWRfZ2VuZXJhdGlvbhgBIAEoBBIXCg9zaGFyZXNfcmVjZWl2ZWQYAiABKA0SGAoQc2hhcmVzX3RocmVzaG9sZBgDIAEoDSL4AQoKUGVlclN0YXR1cxIPCgdhZGRyZXNzGAEgASgJEiYKBG1vZGUYAiABKA4yGC5xdW9yYXRlLnVzZXJhcGkudjEuTW9kZRIMCgRuYW1lGAMgASgJEhMKC2luc3RhbmNlX2lkGAQgASgJEhMKC2hlbGRfcmVjb3JkGAUgASgJEhIKCmdlbmVyYXRpb24YBiABKAQSDQoFZXBvY2gYByABKAQSDwoHdmVyc2lvbhgIIAEoCRI0CghwbGF0Zm9ybRgJIAEoCzIiLnF1b3JhdGUudXNlcmFwaS52MS5QbGF0Zm9ybVN0YXR1cxIPCgdwcm9ibGVtGAogASgJImkKDExhc3RSZWNvdmVyeRIMCgRmcm9tGAEgASgJEhMKC3JlY29yZF9oYXNoGAIgASgJEiYKAmF0GAMgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIOCgZtaWxsaXMYBCABKA0qhQEKBE1vZGUSFAoQTU9ERV9VTlNQRUNJRklFRBAAEhYKEk1PREVfVU5JTklUSUFMSVpFRBABEg4KCk1PREVfUkVBRFkQAhIOCgpNT0RFX1NUQUxFEAMSGgoWTU9ERV9BV0FJVElOR19SRUNPVkVSWRAEEhMKD01PREVfQUNUSVZBVElORxAFMs8DCgtVc2VyU2VydmljZRJeCgtTZXRNYW5pZmVzdBImLnF1b3JhdGUudXNlcmFwaS52MS5TZXRNYW5pZmVzdFJlcXVlc3QaJy5xdW9yYXRlLnVzZXJhcGkudjEuU2V0TWFuaWZlc3RSZXNwb25zZRJhCgxHZXRNYW5pZmVzdHMSJy5xdW9yYXRlLnVzZXJhcGkudjEuR2V0TWFuaWZlc3RzUmVxdWVzdBooLnF1b3JhdGUudXNlcmFwaS52MS5HZXRNYW5pZmVzdHNSZXNwb25zZRJPCgZBdHRlc3QSIS5xdW9yYXRlLnVzZXJhcGkudjEuQXR0ZXN0UmVxdWVzdBoiLnF1b3JhdGUudXNlcmFwaS52MS5BdHRlc3RSZXNwb25zZRJSCgdSZWNvdmVyEiIucXVvcmF0ZS51c2VyYXBpLnYxLlJlY292ZXJSZXF1ZXN0GiMucXVvcmF0ZS51c2VyYXBpLnYxLlJlY292ZXJSZXNwb25zZRJYCglHZXRTdGF0dXMSJC5xdW9yYXRlLnVzZXJhcGkudjEuR2V0U3RhdHVzUmVxdWVzdBolLnF1b3JhdGUudXNlcmFwaS52MS5HZXRTdGF0dXNSZXNwb25zZWIGcHJvdG8z", [file_google_protobuf_timestamp, file_quorate_common_v1_evidence]);
 
 /**
  * @generated from message quorate.userapi.v1.SetManifestRequest
@@ -480,6 +480,20 @@ export type GetStatusResponse = Message<"quorate.userapi.v1.GetStatusResponse"> 
    * @generated from field: string hint = 10;
    */
   hint: string;
+
+  /**
+   * The other coordinators, as this one sees them.
+   *
+   * @generated from field: repeated quorate.userapi.v1.PeerStatus peers = 11;
+   */
+  peers: PeerStatus[];
+
+  /**
+   * How this instance came by its secrets, if it recovered them.
+   *
+   * @generated from field: quorate.userapi.v1.LastRecovery last_recovery = 12;
+   */
+  lastRecovery?: LastRecovery | undefined;
 };
 
 /**
@@ -612,6 +626,118 @@ export type RecoveryStatus = Message<"quorate.userapi.v1.RecoveryStatus"> & {
  */
 export const RecoveryStatusSchema: GenMessage<RecoveryStatus> = /*@__PURE__*/
   messageDesc(file_quorate_userapi_v1_user, 16);
+
+/**
+ * PeerStatus is one address of another coordinator. What it says of itself was not compared with the store.
+ *
+ * @generated from message quorate.userapi.v1.PeerStatus
+ */
+export type PeerStatus = Message<"quorate.userapi.v1.PeerStatus"> & {
+  /**
+   * `host:port` of its peers' port.
+   *
+   * @generated from field: string address = 1;
+   */
+  address: string;
+
+  /**
+   * Unspecified while it is out of reach.
+   *
+   * @generated from field: quorate.userapi.v1.Mode mode = 2;
+   */
+  mode: Mode;
+
+  /**
+   * From the instance quote of the newest session; empty before the first.
+   *
+   * @generated from field: string name = 3;
+   */
+  name: string;
+
+  /**
+   * @generated from field: string instance_id = 4;
+   */
+  instanceId: string;
+
+  /**
+   * The record whose secrets it holds; empty if none.
+   *
+   * @generated from field: string held_record = 5;
+   */
+  heldRecord: string;
+
+  /**
+   * @generated from field: uint64 generation = 6;
+   */
+  generation: bigint;
+
+  /**
+   * @generated from field: uint64 epoch = 7;
+   */
+  epoch: bigint;
+
+  /**
+   * @generated from field: string version = 8;
+   */
+  version: string;
+
+  /**
+   * @generated from field: quorate.userapi.v1.PlatformStatus platform = 9;
+   */
+  platform?: PlatformStatus | undefined;
+
+  /**
+   * Why it is out of reach or does not count; empty if all is well.
+   *
+   * @generated from field: string problem = 10;
+   */
+  problem: string;
+};
+
+/**
+ * Describes the message quorate.userapi.v1.PeerStatus.
+ * Use `create(PeerStatusSchema)` to create a new message.
+ */
+export const PeerStatusSchema: GenMessage<PeerStatus> = /*@__PURE__*/
+  messageDesc(file_quorate_userapi_v1_user, 17);
+
+/**
+ * LastRecovery says how the secrets came here.
+ *
+ * @generated from message quorate.userapi.v1.LastRecovery
+ */
+export type LastRecovery = Message<"quorate.userapi.v1.LastRecovery"> & {
+  /**
+   * The peer that gave them; empty if share owners did.
+   *
+   * @generated from field: string from = 1;
+   */
+  from: string;
+
+  /**
+   * @generated from field: string record_hash = 2;
+   */
+  recordHash: string;
+
+  /**
+   * @generated from field: google.protobuf.Timestamp at = 3;
+   */
+  at?: Timestamp | undefined;
+
+  /**
+   * From noticing the need to being ready; 0 for a recovery by share owners.
+   *
+   * @generated from field: uint32 millis = 4;
+   */
+  millis: number;
+};
+
+/**
+ * Describes the message quorate.userapi.v1.LastRecovery.
+ * Use `create(LastRecoverySchema)` to create a new message.
+ */
+export const LastRecoverySchema: GenMessage<LastRecovery> = /*@__PURE__*/
+  messageDesc(file_quorate_userapi_v1_user, 18);
 
 /**
  * Mode is the coordinator's own view of its state.
