@@ -65,11 +65,12 @@ export function freshProver(who: string) {
   return freshQuoteProver({ quote: (data) => Promise.resolve(evidenceOf(who, data)) });
 }
 
+const unsupported = () => Promise.reject(new QuorateError("unsupported", "not in this test"));
+
 /** A user service that answers GetStatus with who asked; everything else is unsupported. */
 export function userService(
   overrides: Partial<ServiceImplementation<typeof UserService, FixturePeer>> = {},
 ) {
-  const unsupported = () => Promise.reject(new QuorateError("unsupported", "not in this test"));
   return service<typeof UserService, FixturePeer>(UserService, {
     setManifest: unsupported,
     getManifests: unsupported,
@@ -84,12 +85,13 @@ export function userService(
   });
 }
 
-/** A mesh service whose WatchTrust counts until it is stopped. */
+/** A mesh service whose WatchTrust counts until it is stopped; everything else is unsupported. */
 export function meshService(
   overrides: Partial<ServiceImplementation<typeof MeshService, FixturePeer>> = {},
 ) {
   return service<typeof MeshService, FixturePeer>(MeshService, {
-    newMeshCert: () => Promise.reject(new QuorateError("unsupported", "not in this test")),
+    newMeshCert: unsupported,
+    recover: unsupported,
     async *watchTrust(_request, { signal }) {
       yield { generation: 1n };
       await new Promise<void>((resolve) => {
