@@ -1,5 +1,4 @@
 /** The server side of the adapter: a protobuf-es service and its handlers as a grpc-js service. */
-import { randomUUID } from "node:crypto";
 import type { EventEmitter } from "node:events";
 import {
   create,
@@ -12,25 +11,21 @@ import type {
   handleBidiStreamingCall,
   handleServerStreamingCall,
   handleUnaryCall,
-  Metadata,
   ServerDuplexStream,
-  ServerUnaryCall,
   ServerWritableStream,
   UntypedHandleCall,
   UntypedServiceImplementation,
   ServiceDefinition,
 } from "@grpc/grpc-js";
 import { assert } from "../core/assert.ts";
-import type { Millis } from "../core/brand.ts";
 import { QuorateError } from "../core/errors.ts";
-import { callFailure, presentable } from "./error-detail.ts";
 import {
   MALFORMED,
   methodDefinition,
   type CallContext,
   type ServiceImplementation,
 } from "./grpc-adapter.ts";
-import type { Session } from "./session.ts";
+import { type CallHost, type CallMeter, type MeteredMethod, ServerCall } from "./server-call.ts";
 
 /** A service with its handlers, ready to be added to a server; made by {@link service}. */
 export interface Service<Peer> {
@@ -50,11 +45,9 @@ export function service<S extends DescService, Peer>(
 }
 
 /** What the adapter needs from the server that runs it. */
-export interface ServiceHost<Peer> {
-  /** The connection of a call; `undefined` once it is gone. */
-  sessionOf(call: { getAuthContext(): object }): Session<Peer> | undefined;
-  /** Hears of everything that handlers throw and that is not a QuorateError, with the id that the caller sees. */
-  onInternalError(error: unknown, call: { method: string; requestId: string }): void;
+export interface ServiceHost<Peer> extends CallHost<Peer> {
+  /** Asked once for every method. */
+  meterOf(method: MeteredMethod): CallMeter;
 }
 
 /** The two arguments of grpc-js's `Server.addService`. */
@@ -75,38 +68,43 @@ export function grpcService<Peer>(
 
 type AnyHandler<Peer> = (input: unknown, context: CallContext<Peer>) => unknown;
 
+type OpenCall<Peer> = (call: ConstructorParameters<typeof ServerCall<Peer>>[1]) => ServerCall<Peer>;
+
 function untypedHandler<Peer>(
   method: DescMethod,
   handler: AnyHandler<Peer>,
   host: ServiceHost<Peer>,
 ): UntypedHandleCall {
-  const path = methodDefinition(method).path;
-  switch (method.methodKind) {
+  const { path } = methodDefinition(method);
+  const kind = method.methodKind;
+  const meter = host.meterOf({ service: method.parent.typeName, name: method.name, kind });
+  const open: OpenCall<Peer> = (call) => new ServerCall(path, call, host, meter);
+  switch (kind) {
     case "unary":
-      return unary(path, method, handler, host);
+      return unary(method, handler, open);
     case "server_streaming":
-      return serverStreaming(path, method, handler, host);
+      return serverStreaming(method, handler, open);
     case "bidi_streaming":
-      return bidiStreaming(path, method, handler, host);
+      return bidiStreaming(method, handler, open);
     case "client_streaming":
       throw new QuorateError("internal", `${path}: client streaming is not supported`);
   }
 }
 
 function unary<Peer>(
-  path: string,
   method: DescMethod,
   handler: AnyHandler<Peer>,
-  host: ServiceHost<Peer>,
+  open: OpenCall<Peer>,
 ): handleUnaryCall<unknown, unknown> {
   return (call, callback) => {
-    const context = new Call(path, call, host);
+    const context = open(call);
+    context.received();
     const answer = async (): Promise<unknown> =>
       response(method, await handler(wellFormed(call.request), context.opened()));
     answer().then(
       (message) => {
-        context.finish();
-        callback(null, message);
+        context.sent();
+        callback(null, message, context.finish());
       },
       (error: unknown) => {
         callback(context.fail(error));
@@ -116,26 +114,25 @@ function unary<Peer>(
 }
 
 function serverStreaming<Peer>(
-  path: string,
   method: DescMethod,
   handler: AnyHandler<Peer>,
-  host: ServiceHost<Peer>,
+  open: OpenCall<Peer>,
 ): handleServerStreamingCall<unknown, unknown> {
   return (call) => {
-    const context = new Call(path, call, host);
+    const context = open(call);
+    context.received();
     void send(call, method, context, () => handler(wellFormed(call.request), context.opened()));
   };
 }
 
 function bidiStreaming<Peer>(
-  path: string,
   method: DescMethod,
   handler: AnyHandler<Peer>,
-  host: ServiceHost<Peer>,
+  open: OpenCall<Peer>,
 ): handleBidiStreamingCall<unknown, unknown> {
   return (call) => {
-    const context = new Call(path, call, host);
-    void send(call, method, context, () => handler(requests(call), context.opened()));
+    const context = open(call);
+    void send(call, method, context, () => handler(requests(call, context), context.opened()));
   };
 }
 
@@ -143,16 +140,16 @@ function bidiStreaming<Peer>(
 async function send<Peer>(
   call: ServerWritableStream<unknown, unknown> | ServerDuplexStream<unknown, unknown>,
   method: DescMethod,
-  context: Call<Peer>,
+  context: ServerCall<Peer>,
   start: () => unknown,
 ): Promise<void> {
   try {
     for await (const message of start() as AsyncIterable<unknown>) {
       if (context.signal.aborted) break;
+      context.sent();
       if (!call.write(response(method, message))) await drained(call, context.signal);
     }
-    context.finish();
-    call.end();
+    call.end(context.finish());
   } catch (error) {
     call.emit("error", context.fail(error));
   }
@@ -172,13 +169,15 @@ function drained(call: EventEmitter, signal: AbortSignal): Promise<void> {
   });
 }
 
-async function* requests(call: ServerDuplexStream<unknown, unknown>): AsyncGenerator {
+async function* requests<Peer>(
+  call: ServerDuplexStream<unknown, unknown>,
+  context: ServerCall<Peer>,
+): AsyncGenerator {
   // Leaving early must not destroy the stream: the status is still to be sent.
-  for await (const message of call.iterator({ destroyOnReturn: false })) yield wellFormed(message);
-}
-
-function connectionEnded(): QuorateError {
-  return new QuorateError("cancelled", "the connection ended before the call started");
+  for await (const message of call.iterator({ destroyOnReturn: false })) {
+    context.received();
+    yield wellFormed(message);
+  }
 }
 
 /** A handler may return the plain fields of its message. */
@@ -196,76 +195,3 @@ function wellFormed(message: unknown): unknown {
     },
   );
 }
-
-/** A call's context. What costs something is made when a handler first asks for it. */
-class Call<Peer> implements CallContext<Peer> {
-  readonly method: string;
-  readonly metadata: Metadata;
-  readonly #call: ServerCall;
-  readonly #host: ServiceHost<Peer>;
-  readonly #session: Session<Peer> | undefined;
-  #requestId: string | undefined;
-  #controller: AbortController | undefined;
-  #finished = false;
-
-  constructor(method: string, call: ServerCall, host: ServiceHost<Peer>) {
-    this.method = method;
-    this.metadata = call.metadata;
-    this.#call = call;
-    this.#host = host;
-    this.#session = host.sessionOf(call);
-  }
-
-  /** This context, if the call's connection is still there. */
-  opened(): this {
-    if (this.#session === undefined) throw connectionEnded();
-    return this;
-  }
-
-  get session(): Session<Peer> {
-    if (this.#session === undefined) throw connectionEnded();
-    return this.#session;
-  }
-
-  get requestId(): string {
-    return (this.#requestId ??= randomUUID());
-  }
-
-  get deadline(): Millis | undefined {
-    const deadline = Number(this.#call.getDeadline());
-    return Number.isFinite(deadline) ? (deadline as Millis) : undefined;
-  }
-
-  get signal(): AbortSignal {
-    if (this.#controller === undefined) {
-      const controller = new AbortController();
-      this.#controller = controller;
-      // grpc-js says "cancelled" at the end of every call, also of one that went well.
-      const abort = (): void => {
-        if (!this.#finished) controller.abort();
-      };
-      if (this.#call.cancelled) abort();
-      else (this.#call as EventEmitter).once("cancelled", abort);
-    }
-    return this.#controller.signal;
-  }
-
-  finish(): void {
-    this.#finished = true;
-  }
-
-  fail(thrown: unknown): ReturnType<typeof callFailure> {
-    const cancelled = this.#call.cancelled;
-    this.#finished = true;
-    const error = presentable(thrown, this.requestId);
-    if (error.code === "internal" && !cancelled) {
-      this.#host.onInternalError(thrown, { method: this.method, requestId: this.requestId });
-    }
-    return callFailure(error);
-  }
-}
-
-type ServerCall =
-  | ServerUnaryCall<unknown, unknown>
-  | ServerWritableStream<unknown, unknown>
-  | ServerDuplexStream<unknown, unknown>;

@@ -9,6 +9,7 @@ import { abortReason } from "./abort.ts";
 import { Admission, type Place, type Rejection } from "./admission.ts";
 import { presentable } from "./error-detail.ts";
 import { grpcService, type Service } from "./grpc-service.ts";
+import type { CallMeter, EndedCall, MeteredMethod } from "./server-call.ts";
 import { attestToClient, refuse, type Attestation } from "./server-handshake.ts";
 import { grpcServerOptions, SERVER_LIMITS, type ServerLimits } from "./server-limits.ts";
 import { SessionRegistry } from "./session-registry.ts";
@@ -35,7 +36,9 @@ export type TransportEvent<Peer> =
       readonly error: unknown;
       readonly method: string;
       readonly requestId: string;
-    };
+    }
+  /** A call's handler has ended; every call that started ends once. */
+  | { readonly kind: "call-ended"; readonly call: EndedCall };
 
 /** One port. */
 export interface SessionServerOptions<Peer> {
@@ -51,6 +54,8 @@ export interface SessionServerOptions<Peer> {
   readonly services: readonly Service<Peer>[];
   /** Must not throw. */
   readonly observe?: (event: TransportEvent<Peer>) => void;
+  /** What counts the calls of a method; asked once for each when the server is made. @default nothing does */
+  readonly meterOf?: (method: MeteredMethod) => CallMeter;
   /** @default SERVER_LIMITS */
   readonly limits?: Partial<ServerLimits>;
 }
@@ -83,6 +88,8 @@ export class SessionServer<Peer> {
       const { definition, handlers } = grpcService(service, {
         sessionOf: (call) => this.#registry.sessionOf(call),
         onInternalError: (error, call) => this.#observe({ kind: "internal-error", error, ...call }),
+        onEnded: (call) => this.#observe({ kind: "call-ended", call }),
+        meterOf: options.meterOf ?? (() => NO_METER),
       });
       this.#grpc.addService(definition, handlers);
     }
@@ -268,10 +275,12 @@ export class SessionServer<Peer> {
   }
 }
 
+const NO_METER: CallMeter = { started: ignore, received: ignore, sent: ignore, handled: ignore };
+
 function remoteOf(tcp: Socket): string {
   return `${tcp.remoteAddress ?? "unknown"}:${tcp.remotePort ?? 0}`;
 }
 
 function ignore(): void {
-  // The close that follows every error is what counts.
+  // Of a socket's error, the close that follows is what counts.
 }
