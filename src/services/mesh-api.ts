@@ -34,7 +34,7 @@ export function meshService(ports: MeshApiPorts): Service<Peer<Workload>> {
       const publicKey = unwrap(await verifyCertificateRequest(request.certificateRequest));
       // Everything below is computed from this one state, whatever becomes of it meanwhile.
       const state = await authority.confirm();
-      const { policyHash } = workload.identityUnder(state, now());
+      const { policyHash } = await workload.admit(state, now());
       const policy = state.manifest.policies.get(policyHash);
       assert(policy !== undefined, "an accepted policy is in the manifest");
       if (policy.role !== "workload") {
