@@ -214,6 +214,7 @@ export async function withCoordinator<T>(
     throw inPlainWords(cause, {
       address: formatAddress(options.coordinator),
       flag: "--coordinator",
+      service: "userapi",
     });
   } finally {
     client.close();

@@ -11,7 +11,9 @@ import { errorOfDetail } from "./error-detail.ts";
 import { readFrame, writeFrame } from "./frame.ts";
 import type { Attestation } from "./server-handshake.ts";
 import type { TlsIdentity } from "./tls-identity.ts";
+import { tlsFailureReason } from "./tls-failure.ts";
 import { ALPN_ATTESTED, tlsFacts, TLS_PROFILE } from "./tls-profile.ts";
+import { unknownPort, wrongPort } from "./wrong-port.ts";
 
 /** A session as its client sees it. */
 export interface ClientSession<Peer> {
@@ -52,7 +54,10 @@ export async function attestToServer<Peer>(
     const proof = await prover.prove(binding("client"), signal);
     signal.throwIfAborted();
     const verdict = await exchange(socket, proof);
-    if (verdict.error !== undefined) throw errorOfDetail(verdict.error);
+    if (verdict.error !== undefined) {
+      const refusal = errorOfDetail(verdict.error);
+      throw wrongPort(refusal, purpose) ?? refusal;
+    }
     if (verdict.proof === undefined) {
       throw new QuorateError("protocol", "the server's verdict has neither a proof nor an error");
     }
@@ -141,18 +146,9 @@ function tlsFailure(cause: Error | undefined): QuorateError {
     cause !== undefined &&
     "code" in cause &&
     String(cause.code).includes("NO_APPLICATION_PROTOCOL");
-  if (noProtocol) {
-    return new QuorateError("protocol", "the server does not take this kind of connection here", {
-      hint: "check that the address is the right port of a coordinator",
-      cause,
-    });
-  }
-  return new QuorateError(
-    "unreachable",
-    `no TLS connection: ${cause?.message ?? "it was closed"}`,
-    {
-      hint: "check the address; the server may be restarting, overloaded, or not a coordinator",
-      cause,
-    },
-  );
+  if (noProtocol) return unknownPort(cause);
+  return new QuorateError("unreachable", `no TLS connection: ${tlsFailureReason(cause)}`, {
+    hint: "check the address; the server may be restarting, overloaded, or not a coordinator",
+    cause,
+  });
 }

@@ -17,6 +17,7 @@ import type { Session } from "./session.ts";
 import { TlsAcceptor } from "./tls-acceptor.ts";
 import type { TlsIdentity } from "./tls-identity.ts";
 import type { TlsFacts } from "./tls-profile.ts";
+import { refusalOfPort } from "./wrong-port.ts";
 
 /** What happens on a port, for log, metrics and audit. */
 export type TransportEvent<Peer> =
@@ -244,7 +245,7 @@ export class SessionServer<Peer> {
     } catch (error) {
       // What interrupted the handshake says more than how it failed.
       if (signal.aborted) throw abortReason(signal);
-      await refuse(socket, presentable(error, "handshake"));
+      await refuse(socket, refusalOfPort(presentable(error, "handshake"), attestation.purpose));
       throw error;
     }
   }

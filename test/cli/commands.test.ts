@@ -109,6 +109,24 @@ describe("exit code 3, unreachable,", () => {
     expect(code).toBe(3);
     expect(stderr).toContain("does not speak the TLS of a coordinator");
   });
+
+  it("comes for the wrong port of a coordinator, and says which one it is", async () => {
+    const status = await world.run("status", "-c", coordinator.mesh);
+    expect(status).toMatchObject({
+      code: 3,
+      stderr:
+        `error: no userapi at ${coordinator.mesh}: the server does not take this kind of connection here\n` +
+        "hint: check --coordinator: it takes the address of userapi, port 1313 unless the coordinator was told otherwise\n",
+    });
+    const sidecar = await world.run(
+      ...world.sidecarArguments(coordinator.user, "web", "no-tls", "--once"),
+    );
+    expect(sidecar.code).toBe(3);
+    expect(sidecar.stderr).toContain(
+      `error: no meshapi at ${coordinator.user}: this is the port of userapi, not of meshapi\n` +
+        "hint: check --mesh: it takes the address of meshapi, port 7777 unless the coordinator was told otherwise\n",
+    );
+  });
 });
 
 describe("exit code 4, not trusted,", () => {

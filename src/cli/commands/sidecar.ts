@@ -96,7 +96,11 @@ async function runSidecar(io: Io, options: SidecarFlags): Promise<void> {
     timeoutMs: options.timeout,
     now: io.now,
   });
-  const destination = { address: formatAddress(options.mesh), flag: "--mesh" };
+  const destination = {
+    address: formatAddress(options.mesh),
+    flag: "--mesh",
+    service: "meshapi",
+  } as const;
   const reached = <T>(call: Promise<T>): Promise<T> =>
     call.catch((cause: unknown) => {
       throw inPlainWords(cause, destination);

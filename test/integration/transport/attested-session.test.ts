@@ -136,7 +136,7 @@ describe("an attested session", () => {
   });
 
   it("of another purpose is refused, whatever the proof", async () => {
-    const { address } = await startServer();
+    const { address, event } = await startServer();
     const { AttestedChannel } = await import("../../../src/transport/attested-channel.ts");
     const { serviceClient } = await import("../../../src/transport/grpc-client.ts");
     const { UserService } = await import("../../../src/gen/quorate/userapi/v1/user_pb.ts");
@@ -148,7 +148,8 @@ describe("an attested session", () => {
       verifier: verifier("instance"),
     });
     const failure = await failureOf(serviceClient(UserService, channel).getStatus({}));
-    expect(failure.message).toBe("wrong report data");
+    expect(failure.message).toBe("this is the port of meshapi, not of the peers");
+    expect((await event("refused")).error.message).toBe("wrong report data");
     channel.close();
   });
 
