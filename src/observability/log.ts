@@ -17,10 +17,11 @@ export interface LogOptions {
 }
 
 /**
- * A logger that names its errors by code and message only.
+ * A logger that names its errors by code and message only; at level `debug` also by the code of their cause, such as
+ * OpenSSL's reason for a failed handshake.
  *
- * **Security:** secrets are `Secret` objects and print `[redacted]`; an error's `cause` chain stays out of the log above
- * level `debug`, because it may hold text of a peer.
+ * **Security:** secrets are `Secret` objects and print `[redacted]`; the text of an error's cause stays out of every
+ * log, because it may be a peer's.
  */
 export function createLog(options: LogOptions): Logger {
   const destination =
@@ -31,16 +32,23 @@ export function createLog(options: LogOptions): Logger {
       base: null,
       timestamp: () => `,"time":"${new Date().toISOString()}"`,
       formatters: { level: (label) => ({ level: label }) },
-      serializers: { error: describeError },
+      serializers: { error: options.level === "debug" ? describeWithCause : describeError },
     },
     destination,
   );
 }
 
-function describeError(error: unknown): unknown {
+function describeError(error: unknown): Readonly<Record<string, string>> {
   if (!(error instanceof Error)) return { message: String(error) };
   const code = "code" in error ? String(error.code) : undefined;
   return { ...(code === undefined ? {} : { code }), message: error.message };
+}
+
+function describeWithCause(error: unknown): unknown {
+  const described = describeError(error);
+  if (!(error instanceof Error) || !(error.cause instanceof Error)) return described;
+  const { cause } = error;
+  return "code" in cause ? { ...described, cause: String(cause.code) } : described;
 }
 
 /** Turns JSON lines into `12:00:00 info  message  key=value`. */

@@ -5,6 +5,7 @@ import { QuorateError } from "../core/errors.ts";
 import { abortReason } from "./abort.ts";
 import { refuse } from "./server-handshake.ts";
 import { type TlsIdentity, tlsOptions } from "./tls-identity.ts";
+import { tlsFailureReason } from "./tls-failure.ts";
 import { ALPN_ATTESTED, ALPN_PLAIN, tlsFacts, type TlsFacts } from "./tls-profile.ts";
 
 /** A finished TLS handshake. */
@@ -62,7 +63,8 @@ export class TlsAcceptor {
       signal.addEventListener("abort", () => reject(abortReason(signal)), { once: true });
       this.#pending.set(key, (result) => {
         if (result instanceof Error) {
-          reject(new QuorateError("protocol", `TLS failed: ${result.message}`, { cause: result }));
+          const message = `TLS failed: ${tlsFailureReason(result)}`;
+          reject(new QuorateError("protocol", message, { cause: result }));
         } else {
           this.#inspect(result).then(resolve, reject);
         }
