@@ -68,6 +68,8 @@ export const RAFT_LOG_ENTRIES_MAX = 8_192;
 export const RAFT_LOG_BYTES_MAX = 32 * 1024 * 1024;
 /** Proposals or reads that wait for their result on one node. */
 export const RAFT_WAITING_MAX = 4_096;
+/** Answers to one member's forwarded proposals that a leader remembers: far more than a network repeats late. */
+export const RAFT_ANSWERS_KEPT_MAX = 1_024;
 /** Election timeouts of silence after which a member may be replaced by its next instance. */
 export const RAFT_REPLACE_SILENT_TIMEOUTS = 3;
 /** Election timeouts for which a removed member is still told that it is out. */
@@ -198,3 +200,27 @@ export const COLLATERAL_CACHE_ENTRIES_MAX = 512;
  * gets there must not add up to a blocked event loop.
  */
 export const VERIFICATIONS_AT_ONCE_MAX = 4;
+/** Prepared records that a coordinator keeps keys of: one for each instance that is making a change just now. */
+export const PREPARES_MAX = 18;
+/** Longest wait for one answer of another coordinator: what it does for it is a few milliseconds of work in memory. */
+export const PEER_ANSWER_MS = 2_000;
+/** How long a change that is in force waits for a majority of coordinators to hold its secrets, before the caller is told to wait on. */
+export const DURABLE_WAIT_MS = 10_000;
+/** How often a DNS name of peers is looked up again: a new pod is found well before its start-up probe gives up. */
+export const PEER_LOOKUP_MS = 5_000;
+/** Addresses of peers: nine names, each with a few addresses and instances that come and go, with room. */
+export const PEER_ADDRESSES_MAX = 64;
+/** From dialing a peer to its first standing; a quote made for the first session may take longer, then the next attempt has it. */
+export const PEER_CONNECT_MS = 10_000;
+/** First and longest pause before a lost or refused peer is tried again. */
+export const PEER_RETRY_MS = 100;
+export const PEER_RETRY_MAX_MS = 5_000;
+/** Pause before an address that led to this very process is tried again: it may be given to somebody else one day. */
+export const PEER_SELF_RETRY_MS = 60_000;
+/** Silence after which a peer is asked for a sign of life, and its time to answer: together, how long a vanished one goes unnoticed. */
+export const PEER_KEEPALIVE_MS = 5_000;
+export const PEER_KEEPALIVE_TIMEOUT_MS = 5_000;
+/** Standings that a peer may send in a second: ten times what a storm of updates causes; a liar must not keep us busy. */
+export const PEER_STANDINGS_PER_SECOND_MAX = 1_000;
+/** Version text of a peer's build. */
+export const PEER_VERSION_CHARACTERS_MAX = 64;

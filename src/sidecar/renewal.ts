@@ -1,6 +1,6 @@
 /** When to obtain credentials: at start, at the time the coordinator names, when the history moves, and after failures. */
 import { QuorateError } from "../core/errors.ts";
-import { Backoff } from "./backoff.ts";
+import { Backoff } from "../core/backoff.ts";
 
 /** What one issuance tells the loop. */
 export interface Issued {

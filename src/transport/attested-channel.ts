@@ -1,8 +1,9 @@
 /** A client's channel to a server that proves itself, and to which this side proves itself. */
 import { createSecureContext } from "node:tls";
 import type { SessionPurpose } from "../attestation/report-data.ts";
+import type { SecureConnection } from "./channel-credentials.ts";
 import { attestToServer } from "./client-handshake.ts";
-import { SecuredChannel } from "./secured-channel.ts";
+import { type ChannelChoices, SecuredChannel } from "./secured-channel.ts";
 import type { SessionProver, SessionVerifier } from "./session.ts";
 import { type TlsIdentity, tlsOptions } from "./tls-identity.ts";
 
@@ -15,6 +16,7 @@ export interface AttestedChannelOptions<Peer> {
   readonly purpose: SessionPurpose;
   readonly prover: SessionProver;
   readonly verifier: SessionVerifier<Peer>;
+  readonly choices?: ChannelChoices | undefined;
 }
 
 /** Every connection of the channel is attested anew, in both directions. */
@@ -24,11 +26,12 @@ export class AttestedChannel<Peer> extends SecuredChannel {
   constructor(options: AttestedChannelOptions<Peer>) {
     const secureContext = createSecureContext(tlsOptions(options.identity));
     const peer: { current: Peer | undefined } = { current: undefined };
-    super(options.address, async (tcp, signal) => {
+    const connect: SecureConnection = async (tcp, signal) => {
       const session = await attestToServer(tcp, options.identity, secureContext, options, signal);
       peer.current = session.peer;
       return session.socket;
-    });
+    };
+    super(options.address, connect, options.choices);
     this.#peer = peer;
   }
 

@@ -14,6 +14,16 @@ import {
 import { SessionCredentials, type SecureConnection } from "./channel-credentials.ts";
 import type { Channel } from "./grpc-client.ts";
 
+/** What differs between channels. */
+export interface ChannelChoices {
+  /** Silence after which the server is asked for a sign of life, in milliseconds. @default KEEPALIVE_MS */
+  readonly keepaliveMs?: number | undefined;
+  /** Its time to answer, in milliseconds. @default KEEPALIVE_TIMEOUT_MS */
+  readonly keepaliveTimeoutMs?: number | undefined;
+  /** The channel ends with its first connection instead of making another one. @default false */
+  readonly singleConnection?: boolean | undefined;
+}
+
 /**
  * A channel to one address. It connects when a first call needs it, and again when a connection is lost, securing
  * each connection anew.
@@ -25,14 +35,21 @@ export class SecuredChannel implements Channel {
   readonly grpc: Client;
   readonly #secure: SecureConnection;
   readonly #sockets = new Set<TLSSocket>();
+  readonly #singleConnection: boolean;
+  #connected = false;
   #failure: QuorateError | undefined;
   #closed = false;
 
   /** @param address `host:port`; an IPv6 host in brackets. */
-  constructor(address: string, secure: SecureConnection) {
+  constructor(address: string, secure: SecureConnection, choices: ChannelChoices = {}) {
     this.#secure = secure;
+    this.#singleConnection = choices.singleConnection ?? false;
     const credentials = new SessionCredentials((tcp, signal) => this.#connect(tcp, signal));
-    this.grpc = new Client(address, credentials, CHANNEL_OPTIONS);
+    this.grpc = new Client(address, credentials, {
+      ...CHANNEL_OPTIONS,
+      "grpc.keepalive_time_ms": choices.keepaliveMs ?? KEEPALIVE_MS,
+      "grpc.keepalive_timeout_ms": choices.keepaliveTimeoutMs ?? KEEPALIVE_TIMEOUT_MS,
+    });
   }
 
   connectFailure(): QuorateError | undefined {
@@ -47,6 +64,15 @@ export class SecuredChannel implements Channel {
   }
 
   async #connect(tcp: Socket, signal: AbortSignal): Promise<TLSSocket> {
+    if (this.#singleConnection && this.#connected) {
+      this.#failure = new QuorateError("unreachable", "the connection was lost");
+      this.close();
+    }
+    if (this.#closed) {
+      // grpc-js can't be told to stop dialing.
+      tcp.destroy();
+      throw this.#failure ?? new QuorateError("cancelled", "the channel was closed");
+    }
     const attempt = new AbortController();
     const abort = (): void => {
       attempt.abort(new QuorateError("cancelled", "the channel was closed"));
@@ -65,6 +91,7 @@ export class SecuredChannel implements Channel {
         socket.destroy();
         throw new QuorateError("cancelled", "the channel was closed");
       }
+      this.#connected = true;
       this.#sockets.add(socket);
       socket.once("close", () => this.#sockets.delete(socket));
       this.#failure = undefined;
@@ -118,6 +145,4 @@ const CHANNEL_OPTIONS: ChannelOptions = {
   "grpc.initial_reconnect_backoff_ms": RECONNECT_BACKOFF_MS,
   "grpc.min_reconnect_backoff_ms": RECONNECT_BACKOFF_MS,
   "grpc.max_reconnect_backoff_ms": RECONNECT_BACKOFF_MAX_MS,
-  "grpc.keepalive_time_ms": KEEPALIVE_MS,
-  "grpc.keepalive_timeout_ms": KEEPALIVE_TIMEOUT_MS,
 };

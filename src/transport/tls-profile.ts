@@ -33,6 +33,14 @@ export const TLS_PROFILE = {
   secureOptions: constants.SSL_OP_NO_TICKET,
 } as const satisfies SecureContextOptions;
 
+/** Marks the error of a connection to oneself. A cause never comes from the wire, so nobody else can set it. */
+const OWN_KEY = Symbol("own key");
+
+/** True if a connection failed because it led to this very process. */
+export function isOwnKey(error: QuorateError): boolean {
+  return error.cause === OWN_KEY;
+}
+
 /** What TLS proved to one side of a connection. */
 export interface TlsFacts {
   readonly peerCertificate: Uint8Array;
@@ -76,6 +84,7 @@ export function tlsFacts(socket: TLSSocket, ownSpki: Uint8Array): TlsFacts {
   if (equalBytes(spki, ownSpki)) {
     throw new QuorateError("unauthenticated", "the other side shows this process's own key", {
       hint: "a coordinator was told to connect to itself; check the addresses of its peers",
+      cause: OWN_KEY,
     });
   }
   const exporter = (role: SessionRole): Uint8Array =>

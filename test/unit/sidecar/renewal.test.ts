@@ -1,6 +1,5 @@
 import { describe, expect, it, vi } from "vitest";
 import { QuorateError } from "../../../src/core/errors.ts";
-import { Backoff } from "../../../src/sidecar/backoff.ts";
 import { keepRenewed, type Issued, type RenewalPorts } from "../../../src/sidecar/renewal.ts";
 
 /** Runs the loop in virtual time. */
@@ -98,19 +97,5 @@ describe("keepRenewed", () => {
     await loop.advance(10);
     await loop.stop();
     expect(loop.renewals).toHaveLength(1);
-  });
-});
-
-describe("Backoff", () => {
-  it("stays between half and all of a doubling bound", () => {
-    for (const random of [0, 0.5, 0.999_999]) {
-      const backoff = new Backoff(100, 1000, () => random);
-      const bounds = [100, 200, 400, 800, 1000, 1000];
-      for (const bound of bounds) {
-        const delay = backoff.next();
-        expect(delay).toBeGreaterThanOrEqual(bound / 2);
-        expect(delay).toBeLessThanOrEqual(bound);
-      }
-    }
   });
 });
