@@ -7,6 +7,7 @@ import { fileURLToPath } from "node:url";
 import { QuorateError } from "../../core/errors.ts";
 
 const PROGRAM = fileURLToPath(new URL("../../main.js", import.meta.url));
+const END_WITH_PARENT = new URL("end-with-parent.js", import.meta.url).href;
 
 /** What a finished command left. */
 export interface Finished {
@@ -44,11 +45,11 @@ export class RunningCommand {
   /** Fulfilled once the process has ended, whatever the reason. */
   readonly ended: Promise<void>;
 
-  /** Starts `quorate ARGS` in `folder`; its standard error is read as the log. */
+  /** Starts `quorate ARGS` in `folder`; its standard error is read as the log. It ends with this process at the latest. */
   constructor(folder: string, args: readonly string[]) {
-    this.#child = spawn(process.execPath, [PROGRAM, ...args], {
+    this.#child = spawn(process.execPath, ["--import", END_WITH_PARENT, PROGRAM, ...args], {
       cwd: folder,
-      stdio: ["ignore", "ignore", "pipe"],
+      stdio: ["ignore", "ignore", "pipe", "ipc"],
       env: cleanEnvironment(),
     });
     const stderr = this.#child.stderr;

@@ -65,6 +65,18 @@ describe("quorate dev", () => {
     expect(processesIn(folder)).toEqual([]);
   });
 
+  it.each([
+    ["a coordinator that runs", /(userapi) \S+, meshapi/],
+    ["a coordinator that has just been started", /(quorate coordinator)/],
+  ])("that is killed leaves nothing running: %s", async (_what, moment) => {
+    const any = ["--user-address", "127.0.0.1:0", "--mesh-address", "127.0.0.1:0"];
+    const dev = new Running(folder, ["dev", "--folder", "killed", ...any]);
+    await eventually(String(moment), () => moment.test([dev.stdout, ...dev.lines].join("\n")));
+    await eventually("the coordinator", () => processesIn(folder).length > 1);
+    dev.signal("SIGKILL");
+    await eventually("no process", () => processesIn(folder).length === 0);
+  });
+
   it("touches no folder that is somebody else's", async () => {
     const { code, stderr } = await quorate(folder, ["dev", "--folder", "."]);
     expect(code).toBe(6);
