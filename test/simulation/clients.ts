@@ -88,14 +88,16 @@ export class Clients {
   onProposal(host: Host, result: ProposalResult): void {
     const attempt = this.#attempts.get(result.id);
     if (attempt?.command === undefined) return;
-    const { client, sequence } = attempt.command;
+    const { client, sequence, value } = attempt.command;
+    const { proposals } = this.#world.checks;
     switch (result.outcome) {
       case "committed":
+        proposals.onCommitted(value, result.index);
         this.#end(result.id, attempt, host.machine.foundBy(client, sequence));
         return;
       case "not-proposed":
-        if (this.#world.requests.isDuplicated(result.id)) this.#end(result.id, attempt, undefined);
-        else this.#forget(result.id, attempt, "refused");
+        proposals.onRefused(value);
+        this.#forget(result.id, attempt, "refused");
         return;
       case "unknown":
         this.#end(result.id, attempt, undefined);
@@ -161,7 +163,10 @@ export class Clients {
     const { host } = attempt;
     const size = this.#prng.int(0, this.#world.options.payloadBytesMax);
     const outcome = host.raft.propose(number, encodeCommand(command, size));
-    if (outcome.kind === "refused") return false;
+    if (outcome.kind === "refused") {
+      this.#world.checks.proposals.onRefused(command.value);
+      return false;
+    }
     this.#world.requests.onPending(number, host);
     this.#await(number, attempt);
     return true;

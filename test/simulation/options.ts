@@ -124,6 +124,7 @@ function drawLimits(prng: Prng): Partial<RaftLimits> {
     applyEntriesMax: prng.pick([1, 4, 1_024]),
     logEntriesMax: prng.pick([8, 64, 8_192]),
     waitingMax: prng.pick([4, 4_096]),
+    answersKeptMax: prng.pick([1, 4, 1_024]),
   };
 }
 

@@ -5,7 +5,6 @@ import type { Host } from "./host.ts";
 /** All requests to all hosts of a run. */
 export class Requests {
   readonly #pending = new Map<number, Host>();
-  readonly #duplicated = new Set<number>();
   #last = 0;
 
   /** A number that no request had before. */
@@ -21,15 +20,6 @@ export class Requests {
   /** The host told the result of proposal `number`. */
   onResult(number: number): void {
     demand(this.#pending.delete(number), "a proposal ends exactly once", () => `#${number}`);
-  }
-
-  /** The network duplicated a forwarded proposal: a refused one may take effect all the same. */
-  onDuplicate(number: number): void {
-    this.#duplicated.add(number);
-  }
-
-  isDuplicated(number: number): boolean {
-    return this.#duplicated.has(number);
   }
 
   /** Proposals that this host owes a result. */

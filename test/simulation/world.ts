@@ -11,7 +11,7 @@ import { GroupChecks } from "./checks/group-checks.ts";
 import { describeMessage } from "./describe-message.ts";
 import { Host, type Surroundings } from "./host.ts";
 import type { SimulationOptions } from "./options.ts";
-import { mix, RegisterMachine } from "./register-machine.ts";
+import { decodeCommand, mix, RegisterMachine } from "./register-machine.ts";
 import { Requests } from "./requests.ts";
 import { Tally } from "./tally.ts";
 import { Trace } from "./trace.ts";
@@ -72,9 +72,6 @@ export class World {
       quality: options.link,
       schedule: (delayMicros, transmission) =>
         this.#schedule.after(delayMicros, { kind: "arrive", transmission }),
-      onDuplicate: (message) => {
-        if (message.type === "propose") this.requests.onDuplicate(message.id);
-      },
     });
     const founders = Array.from({ length: options.founders }, (_, place) => this.#nextId(place));
     const initial: Snapshot = {
@@ -83,7 +80,7 @@ export class World {
       configuration: plainConfiguration(founders),
       data: new RegisterMachine().snapshot(),
     };
-    this.checks = new GroupChecks(initial);
+    this.checks = new GroupChecks(initial, (entry) => decodeCommand(entry)?.value);
     for (const [place, id] of founders.entries()) this.#start(place, id, GROUP, initial);
     if (options.hasStranger) this.#startStranger(founders);
   }

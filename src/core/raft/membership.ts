@@ -45,6 +45,7 @@ function lead(state: RaftState, leader: Leader): void {
     // The last entry is a good first guess: a refusal's hint leads on. It counts as active until the next check.
     newProgress(state, { next: state.log.lastIndex, recentlyActive: true }),
   );
+  state.answered.setForwarders(allMembers(state.configuration));
   if (!isVoter(state.configuration, state.id)) {
     resign(state, leader);
     return;

@@ -36,6 +36,8 @@ export function faultOf(message: Message): string | undefined {
       return isPlace(message.last) && message.last.term <= message.term
         ? undefined
         : "a candidate's log ends after its term";
+    case "propose":
+      return isCount(message.id) ? undefined : "a proposal's number is not a whole number";
     case "propose-answer":
       return message.appended === undefined || isPlace(message.appended)
         ? undefined
@@ -51,7 +53,6 @@ export function faultOf(message: Message): string | undefined {
     case "timeout-now":
     case "step-down":
     case "transfer-leadership":
-    case "propose":
     case "read-index":
     case "other-group":
       return undefined;

@@ -13,7 +13,10 @@ interface Envelope {
   readonly groupId: GroupId;
   readonly from: NodeId;
   readonly to: NodeId;
-  /** The sender's term; for a pre-vote and its grant the term that is asked for; 0 on forwarded requests. */
+  /**
+   * The sender's term; for a pre-vote and its grant the term that is asked for; 0 on forwarded reads and hand-overs, and
+   * on all answers to what was forwarded.
+   */
   readonly term: Term;
 }
 
@@ -118,15 +121,21 @@ export interface TransferLeadership extends Envelope {
   readonly target: NodeId;
 }
 
-/** A proposal that a follower forwards to its leader. A duplicate of this message proposes twice. */
+/**
+ * A proposal that a follower forwards to the leader of its term, and of no other: however often this message arrives,
+ * and however late, its entry is appended at most once.
+ */
 export interface Propose extends Envelope {
   readonly type: "propose";
-  /** The follower's number of this proposal. */
+  /** The follower's number of this proposal, above those of all before. */
   readonly id: number;
   readonly payload: EntryPayload;
 }
 
-/** The leader's answer to {@link Propose}: where the entry stands, or why there is none. */
+/**
+ * The answer to {@link Propose}: where the entry stands, or why there is none and will be none; the same to every copy.
+ * There is no answer to a copy that comes so late that an earlier one's is forgotten.
+ */
 export interface ProposeAnswer extends Envelope {
   readonly type: "propose-answer";
   readonly id: number;
@@ -181,7 +190,7 @@ export type Message =
 /** The kinds of {@link Message}. */
 export type MessageType = Message["type"];
 
-/** Why something was not proposed. Nothing has happened: repeating it elsewhere or later is safe. */
+/** Why something was not proposed. Nothing has happened and nothing will: proposing it again is safe. */
 export type RefusalReason =
   | "no-leader"
   | "halted"

@@ -25,6 +25,8 @@ export interface RaftLimits {
   readonly logBytesMax: number;
   /** Proposals, and reads, of this node that wait for their result; reads of others on a leader too. */
   readonly waitingMax: number;
+  /** Answers to each member's forwarded proposals that a leader remembers, in case the message is repeated. */
+  readonly answersKeptMax: number;
 }
 
 /** What {@link import("./raft-node.ts").RaftNode} is made from. */

@@ -15,6 +15,7 @@ export class PendingProposals {
   readonly #pending = new Map<number, Pending>();
   /** The placed ones by index, so that applying an entry finds its proposal at once. */
   readonly #byIndex = new Map<LogIndex, number>();
+  #newest = -1;
 
   constructor(max: number) {
     this.#max = max;
@@ -28,12 +29,14 @@ export class PendingProposals {
     return this.#pending.size;
   }
 
-  has(id: number): boolean {
-    return this.#pending.has(id);
+  /** True if `id` is above the numbers of all proposals before: a late answer to one of these can't be meant for it. */
+  isNew(id: number): boolean {
+    return id > this.#newest;
   }
 
   /** Notes a proposal that was appended (`place`) or forwarded (undefined). */
   add(id: number, place: EntryId | undefined, tick: number): void {
+    this.#newest = id;
     this.#pending.set(id, { place, sinceTick: tick });
     if (place !== undefined) this.#byIndex.set(place.index, id);
   }

@@ -1,16 +1,24 @@
-/** Proposals, own and forwarded: each ends as committed, not proposed or unknown. */
+/**
+ * Proposals, own and forwarded: each ends as committed, not proposed or unknown.
+ *
+ * A refusal is final. A forwarded proposal names the term whose leader it is meant for, and only that leader, while it
+ * leads that term, appends it: once, because it remembers what it answered. A copy about which it can't be sure any more
+ * gets no answer and no entry; the proposer then ends it as unknown.
+ */
+import type { Placement } from "./answered-proposals.ts";
 import { isMember, isVoter } from "./configuration.ts";
 import { RAFT_REPLACE_SILENT_TIMEOUTS } from "../limits.ts";
 import { payloadBytes, type EntryPayload } from "./entry.ts";
+import { malformed, STEPPED, type StepResult } from "./following.ts";
 import { refusalOf } from "./membership.ts";
 import type { Propose, ProposeAnswer, RefusalReason } from "./messages.ts";
 import { appendOwn } from "./own-entries.ts";
 import type { RequestOutcome } from "./ready.ts";
 import { broadcastAppend } from "./replication.ts";
 import type { Leader, RaftState } from "./state.ts";
-import type { EntryId, NodeId } from "./types.ts";
+import type { NodeId } from "./types.ts";
 
-/** A proposal of this node, under a number that none of its pending ones has. */
+/** A proposal of this node, under a number above those of all before. */
 export function requestProposal(
   state: RaftState,
   id: number,
@@ -36,33 +44,51 @@ export function requestProposal(
     groupId: state.groupId,
     from: state.id,
     to: leader,
-    term: 0,
+    term: state.term,
     id,
     payload,
   });
   return { kind: "pending" };
 }
 
-/** A proposal that another node forwarded. */
-export function handlePropose(state: RaftState, message: Propose): void {
-  const place = placeOf(state, message.payload);
-  const refused = typeof place === "string";
+/** A proposal that another node forwarded, for the first time or again. An error says that no correct node sent it. */
+export function handlePropose(state: RaftState, message: Propose): StepResult {
+  const { answered, counters } = state;
+  const { from, id, term } = message;
+  if (term > answered.term) return malformed(`${from} proposes to ${state.id} in term ${term}`);
+  const known = term === answered.term ? answered.recall(from, id) : "forgotten";
+  if (known === "forgotten") {
+    counters.proposalsIgnored++;
+    return STEPPED;
+  }
+  if (known !== undefined) counters.proposalsRepeated++;
+  answerProposal(state, message, known ?? decideProposal(state, message));
+  return STEPPED;
+}
+
+/** Appends or refuses a forwarded proposal that is new in the term that this node leads, or led last. */
+function decideProposal(state: RaftState, { from, id, payload }: Propose): Placement {
+  const { role, answered, settings } = state;
+  // That holds for every later copy too, for nobody leads a term again: no need to remember it.
+  if (role.kind !== "leader") return "no-leader";
+  const isTooLarge = payloadBytes(payload) > settings.limits.proposalBytesMax;
+  const placement = isTooLarge ? "too-large" : appendProposal(state, role, payload);
+  answered.remember(from, id, placement);
+  return placement;
+}
+
+function answerProposal(state: RaftState, { from, id }: Propose, placement: Placement): void {
+  const refused = typeof placement === "string";
   state.outbox.send({
     type: "propose-answer",
     groupId: state.groupId,
     from: state.id,
-    to: message.from,
+    to: from,
     term: 0,
-    id: message.id,
-    appended: refused ? undefined : place,
-    reason: refused ? place : undefined,
+    id,
+    appended: refused ? undefined : placement,
+    reason: refused ? placement : undefined,
   });
-}
-
-function placeOf(state: RaftState, payload: EntryPayload): EntryId | RefusalReason {
-  if (state.role.kind !== "leader") return "no-leader";
-  if (payloadBytes(payload) > state.settings.limits.proposalBytesMax) return "too-large";
-  return appendProposal(state, state.role, payload);
 }
 
 /** Where the leader put a forwarded proposal, or why nowhere. */
@@ -114,11 +140,7 @@ export function replacementRefusal(
   return caughtUp ? undefined : "successor-not-ready";
 }
 
-function appendProposal(
-  state: RaftState,
-  leader: Leader,
-  payload: EntryPayload,
-): EntryId | RefusalReason {
+function appendProposal(state: RaftState, leader: Leader, payload: EntryPayload): Placement {
   if (state.retiring) return "retiring";
   if (leader.transferee !== undefined) return "transferring";
   if (!isMember(state.configuration, state.id)) return "not-a-member";

@@ -105,8 +105,8 @@ export class RaftNode {
   }
 
   /**
-   * Proposes `data` under `id`, a number that no pending proposal of this node has. Forwarded if another node
-   * leads; a duplicated message then proposes twice, so the state machine must bear that.
+   * Proposes `data` under `id`, a whole number above those of all earlier proposals of this node. Forwarded if
+   * another node leads; it is appended at most once all the same.
    *
    * @returns pending, its result follows in a Ready; or why nothing was proposed, and who leads if known.
    */
@@ -322,7 +322,8 @@ export class RaftNode {
 
   #request(id: number, payload: EntryPayload): RequestOutcome {
     this.#assertIdle();
-    assert(!this.#state.proposals.has(id), "a proposal's number is not in use");
+    assert(Number.isSafeInteger(id) && id >= 0, "a proposal's number is a whole number");
+    assert(this.#state.proposals.isNew(id), "a proposal's number is above all earlier ones");
     return requestProposal(this.#state, id, payload);
   }
 

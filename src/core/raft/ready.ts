@@ -58,7 +58,10 @@ export interface ReadResult {
   readonly index: LogIndex | undefined;
 }
 
-/** How a proposal of this node ended. Exactly one result for each that `propose` called pending. */
+/**
+ * How a proposal of this node ended. Exactly one result for each that `propose` called pending, and what it says stays
+ * true: "not-proposed" only if no copy of the proposal is in any log or can still get into one.
+ */
 export type ProposalResult =
   | {
       readonly id: number;

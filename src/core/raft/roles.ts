@@ -1,5 +1,6 @@
 /** The only functions that change a node's role or term. */
 import { assert } from "../assert.ts";
+import { AnsweredProposals } from "./answered-proposals.ts";
 import { allMembers } from "./configuration.ts";
 import { NO_DATA } from "./entry.ts";
 import { Inflights } from "./inflights.ts";
@@ -64,6 +65,8 @@ export function becomeLeader(state: RaftState): void {
   for (const id of state.departures.keys()) {
     leader.departing.set(id, newProgress(state, { next: last + 1, recentlyActive: true }));
   }
+  state.answered = new AnsweredProposals(state.term, state.settings.limits.answersKeptMax);
+  state.answered.setForwarders(allMembers(state.configuration));
   state.leader = state.id;
   state.role = leader;
   restartTimers(state);

@@ -1,6 +1,7 @@
 /** Everything that a node knows. Changed only by the functions of this folder, one concept a file. */
 import type { Prng } from "../prng.ts";
 import {
+  RAFT_ANSWERS_KEPT_MAX,
   RAFT_APPEND_BYTES_MAX,
   RAFT_APPLY_BYTES_MAX,
   RAFT_APPLY_ENTRIES_MAX,
@@ -12,6 +13,7 @@ import {
   RAFT_UNCOMMITTED_BYTES_MAX,
   RAFT_WAITING_MAX,
 } from "../limits.ts";
+import { AnsweredProposals } from "./answered-proposals.ts";
 import { NO_CONFIGURATION, type Configuration } from "./configuration.ts";
 import { RaftLog } from "./log.ts";
 import type { RaftLimits, RaftOptions } from "./options.ts";
@@ -84,6 +86,8 @@ export interface RaftState {
   readonly log: RaftLog;
   readonly outbox: Outbox;
   readonly proposals: PendingProposals;
+  /** Of the newest term that this node leads or led. */
+  answered: AnsweredProposals;
   readonly counters: RaftCounters;
 
   term: Term;
@@ -124,6 +128,7 @@ const DEFAULT_LIMITS: RaftLimits = {
   logEntriesMax: RAFT_LOG_ENTRIES_MAX,
   logBytesMax: RAFT_LOG_BYTES_MAX,
   waitingMax: RAFT_WAITING_MAX,
+  answersKeptMax: RAFT_ANSWERS_KEPT_MAX,
 };
 
 /** The state of a node that has just started: a follower of nobody in term 0. */
@@ -144,6 +149,7 @@ export function initialState(options: RaftOptions): RaftState {
     log: new RaftLog(options.initial),
     outbox: new Outbox(),
     proposals: new PendingProposals(limits.waitingMax),
+    answered: new AnsweredProposals(0, limits.answersKeptMax),
     counters: noCounters(),
     term: 0,
     vote: undefined,
@@ -186,5 +192,7 @@ function noCounters(): RaftCounters {
     jointConfigurationsEntered: 0,
     readRounds: 0,
     staleAnswersDropped: 0,
+    proposalsRepeated: 0,
+    proposalsIgnored: 0,
   };
 }

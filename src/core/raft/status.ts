@@ -82,4 +82,8 @@ export interface RaftCounters {
   jointConfigurationsEntered: number;
   readRounds: number;
   staleAnswersDropped: number;
+  /** Forwarded proposals that came again and got their first answer once more. */
+  proposalsRepeated: number;
+  /** Forwarded proposals without an answer: they may have had one that is forgotten. */
+  proposalsIgnored: number;
 }

@@ -49,10 +49,9 @@ export function step(state: RaftState, message: Message): StepResult {
   const fault = faultOf(message);
   if (fault !== undefined) return malformed(`${fault} (from ${message.from})`);
   switch (message.type) {
-    // Requests on behalf of clients belong to no term.
+    // Requests on behalf of clients change nobody's term.
     case "propose":
-      handlePropose(state, message);
-      return STEPPED;
+      return handlePropose(state, message);
     case "propose-answer":
       handleProposeAnswer(state, message);
       return STEPPED;

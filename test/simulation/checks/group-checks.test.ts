@@ -50,7 +50,7 @@ function change(term: number, index: number): Entry {
 describe("the checks of a group", () => {
   let checks: GroupChecks;
   beforeEach(() => {
-    checks = new GroupChecks(INITIAL);
+    checks = new GroupChecks(INITIAL, (one) => (one.kind === "normal" ? one.data[0] : undefined));
     for (const id of ["a", "b", "c"]) checks.onStart(id, INITIAL);
   });
 

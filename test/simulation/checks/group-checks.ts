@@ -14,6 +14,7 @@ import { ElectionChecks } from "./election-checks.ts";
 import { LogChecks } from "./log-checks.ts";
 import { MembershipChecks } from "./membership-checks.ts";
 import { observedNode, type ObservedNode } from "./observed-node.ts";
+import { ProposalChecks, type Identify } from "./proposal-checks.ts";
 import { ReadChecks } from "./read-checks.ts";
 import { demand, Violation } from "./violation.ts";
 
@@ -22,13 +23,15 @@ export class GroupChecks {
   readonly elections = new ElectionChecks();
   readonly logs: LogChecks;
   readonly membership: MembershipChecks;
+  readonly proposals: ProposalChecks;
   readonly reads = new ReadChecks();
   readonly #nodes = new Map<string, ObservedNode>();
 
   /** @param initial what the founding members begin with. */
-  constructor(initial: Snapshot) {
+  constructor(initial: Snapshot, identify: Identify) {
     this.logs = new LogChecks(initial.index);
     this.membership = new MembershipChecks(initial);
+    this.proposals = new ProposalChecks(initial.index, identify);
   }
 
   /** A new instance; founding ones begin with `initial`. */
@@ -106,6 +109,7 @@ export class GroupChecks {
   onApply(id: string, entry: Entry, digest: number): void {
     const node = this.node(id);
     this.logs.onApply(node, entry);
+    this.proposals.onApply(entry);
     node.applied = entry.index;
     this.logs.onState(node, entry.index, digest);
   }

@@ -49,8 +49,6 @@ export interface NetworkOptions<M> {
   readonly quality: LinkQuality;
   /** Must bring the transmission to {@link VirtualNetwork.arrive} after the delay. */
   readonly schedule: (delayMicros: number, transmission: Transmission<M>) => void;
-  /** Told of every message that will arrive twice. */
-  readonly onDuplicate?: (message: M) => void;
 }
 
 /** All links between all places, a place's link to itself included. */
@@ -75,7 +73,7 @@ export class VirtualNetwork<M extends { readonly type: string }> {
   send(from: Place, to: Place, message: M): void {
     const link = this.#link({ from, to });
     const counts = this.#countsOf(message);
-    const { prng, onDuplicate } = this.#options;
+    const { prng } = this.#options;
     counts.sent++;
     if (link.cuts > 0 || prng.chance(link.quality.lossRate)) {
       counts.dropped++;
@@ -85,7 +83,6 @@ export class VirtualNetwork<M extends { readonly type: string }> {
     this.#forward(link, transmission);
     if (link.quality.duplicateRate > 0 && prng.chance(link.quality.duplicateRate)) {
       counts.duplicated++;
-      onDuplicate?.(message);
       this.#forward(link, transmission);
     }
   }

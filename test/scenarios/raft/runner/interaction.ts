@@ -63,6 +63,7 @@ const NO_LIMITS: RaftLimits = {
   logEntriesMax: UNBOUNDED,
   logBytesMax: UNBOUNDED,
   waitingMax: UNBOUNDED,
+  answersKeptMax: UNBOUNDED,
 };
 
 /** One scenario's group. */
@@ -184,6 +185,7 @@ export class Interaction {
           applyBytesMax: numberOf(call, "max-committed-size-per-ready") ?? UNBOUNDED,
           uncommittedBytesMax: numberOf(call, "max-uncommitted") ?? UNBOUNDED,
           logEntriesMax: numberOf(call, "log-entries") ?? UNBOUNDED,
+          answersKeptMax: numberOf(call, "answers-kept") ?? UNBOUNDED,
         },
         snapshotData: () => machine.data,
       });

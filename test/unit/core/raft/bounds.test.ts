@@ -30,7 +30,7 @@ describe("bounds", () => {
       groupId: "group",
       from: "b",
       to: "a",
-      term: 0,
+      term: 1,
       id: 7,
       payload: { kind: "normal", data: DATA },
     });
@@ -89,46 +89,5 @@ describe("bounds", () => {
     cluster.run(3);
     expect(cluster.node("c").status().counters.snapshotsInstalled).toBe(1);
     expect(cluster.node("c").applied).toBe(cluster.node("a").applied);
-  });
-});
-
-describe("a forwarded proposal", () => {
-  it("that is lost on the way ends as unknown within two election timeouts", () => {
-    const cluster = new Cluster(["a", "b", "c"]);
-    cluster.elect("a");
-    const id = cluster.propose("b", "lost");
-    cluster.lost = ({ type }) => type === "propose";
-    cluster.settle();
-    cluster.run(22);
-    expect(cluster.member("b").proposals).toEqual([{ id, outcome: "unknown" }]);
-  });
-
-  it("that the leader refuses ends as not proposed, with the leader", () => {
-    const cluster = new Cluster(["a", "b", "c"]);
-    cluster.elect("a");
-    cluster.isolate("c");
-    cluster.node("a").transferLeadership("c");
-    const id = cluster.propose("b", "not now");
-    cluster.settle();
-    expect(cluster.member("b").proposals).toEqual([
-      { id, outcome: "not-proposed", reason: "transferring", leader: "a" },
-    ]);
-  });
-
-  it("whose answer comes after its entry was applied ends as committed all the same", () => {
-    const cluster = new Cluster(["a", "b", "c"]);
-    cluster.elect("a");
-    const id = cluster.propose("b", "quick");
-    cluster.flush("b");
-    cluster.deliver();
-    cluster.flush("a");
-    const late = cluster.network.filter(({ type }) => type === "propose-answer");
-    cluster.network = cluster.network.filter(({ type }) => type !== "propose-answer");
-    cluster.settle();
-    expect(cluster.texts("b")).toEqual(["quick"]);
-    expect(cluster.member("b").proposals).toEqual([]);
-    cluster.network.push(...late, ...late);
-    cluster.settle();
-    expect(cluster.member("b").proposals).toMatchObject([{ id, outcome: "committed" }]);
   });
 });
