@@ -1,5 +1,6 @@
 /** Prometheus metrics. Every series exists from the start with value 0, so that a rate over it never misses the first event. */
-import { collectDefaultMetrics, Counter, Gauge, Registry } from "prom-client";
+import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from "prom-client";
+import { CallMetrics } from "./call-metrics.ts";
 
 /** Values of the `mode` label of `quorate_mode`; exactly one of them is 1. */
 export const MODES = [
@@ -14,9 +15,26 @@ export type ModeLabel = (typeof MODES)[number];
 const STORE_OPERATIONS = ["read-head", "swap-head", "put-document", "get-document"] as const;
 const STORE_OUTCOMES = ["ok", "conflict", "unknown", "error"] as const;
 
+const CERTIFICATES = ["root-ca", "mesh-ca"] as const;
+
+/** States of `quorate_peers`: a peer counts under each that fits. */
+const PEER_STATES = ["connected", "ready", "unreachable"] as const;
+/** Number of other coordinators in each state. */
+export type PeerCounts = Readonly<Record<(typeof PEER_STATES)[number], number>>;
+
+const RECOVERY_RESULTS = ["ok", "failed"] as const;
+export type RecoveryResult = (typeof RECOVERY_RESULTS)[number];
+
+/** From a watch that tells at once to a store that was away for minutes, in seconds. */
+const HEAD_LAG_BUCKETS = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 15, 60, 300];
+/** From two round trips in one room to an attempt that waits out its deadline, in seconds. */
+const PEER_RECOVERY_BUCKETS = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30];
+
 /** The metrics of one coordinator. */
 export class Metrics {
   readonly registry = new Registry();
+  /** Calls on all ports. */
+  readonly calls = new CallMetrics(this.registry);
 
   readonly mode = this.#gauge(
     "quorate_mode",
@@ -46,6 +64,36 @@ export class Metrics {
     "Operations on the store.",
     ["operation", "outcome"],
   );
+  readonly headLag = this.#histogram(
+    "quorate_head_lag_seconds",
+    "Time from when another coordinator made a record to when it was seen here, by the clocks of both.",
+    HEAD_LAG_BUCKETS,
+  );
+  readonly certificateExpiry = this.#gauge(
+    "quorate_certificate_expiry_timestamp_seconds",
+    "When a CA certificate of the enforced record expires, in seconds since 1970; 0 without one.",
+    ["certificate"],
+  );
+  readonly evidenceExpiry = this.#gauge(
+    "quorate_evidence_expiry_timestamp_seconds",
+    "When the certificates and collateral behind this coordinator's own quote expire, in seconds since 1970; 0 until known.",
+  );
+  readonly #peers = this.#gauge(
+    "quorate_peers",
+    "Other coordinators; a ready one is connected too.",
+    ["state"],
+  );
+  readonly #peerRecoveries = this.#counter(
+    "quorate_peer_recoveries_total",
+    "Attempts to get the secrets of the newest record from a peer.",
+    ["result"],
+  );
+  readonly #peerRecoverySeconds = this.#histogram(
+    "quorate_peer_recovery_seconds",
+    "How long these attempts took.",
+    PEER_RECOVERY_BUCKETS,
+    ["result"],
+  );
   readonly sessions = this.#gauge("quorate_attested_sessions", "Attested sessions that are open.");
 
   constructor() {
@@ -53,6 +101,12 @@ export class Metrics {
     this.setMode("uninitialized");
     this.appraisals.inc({ result: "accepted", reason: "" }, 0);
     this.appraisals.inc({ result: "refused", reason: "" }, 0);
+    for (const certificate of CERTIFICATES) this.certificateExpiry.set({ certificate }, 0);
+    this.setPeers({ connected: 0, ready: 0, unreachable: 0 });
+    for (const result of RECOVERY_RESULTS) {
+      this.#peerRecoveries.inc({ result }, 0);
+      this.#peerRecoverySeconds.zero({ result });
+    }
     for (const operation of STORE_OPERATIONS) {
       for (const outcome of STORE_OUTCOMES) this.storeOperations.inc({ operation, outcome }, 0);
     }
@@ -61,6 +115,17 @@ export class Metrics {
   /** Marks `mode` as the one that the coordinator is in. */
   setMode(mode: ModeLabel): void {
     for (const each of MODES) this.mode.set({ mode: each }, each === mode ? 1 : 0);
+  }
+
+  /** Shows how many of the other coordinators are connected, ready, and out of reach. */
+  setPeers(counts: PeerCounts): void {
+    for (const state of PEER_STATES) this.#peers.set({ state }, counts[state]);
+  }
+
+  /** Counts one attempt to recover from a peer. @param seconds how long it took */
+  peerRecovery(result: RecoveryResult, seconds: number): void {
+    this.#peerRecoveries.inc({ result });
+    this.#peerRecoverySeconds.observe({ result }, seconds);
   }
 
   #counter<Label extends string>(
@@ -77,5 +142,14 @@ export class Metrics {
     labelNames: readonly Label[] = [],
   ): Gauge<Label> {
     return new Gauge({ name, help, labelNames, registers: [this.registry] });
+  }
+
+  #histogram<Label extends string>(
+    name: string,
+    help: string,
+    buckets: number[],
+    labelNames: readonly Label[] = [],
+  ): Histogram<Label> {
+    return new Histogram({ name, help, buckets, labelNames, registers: [this.registry] });
   }
 }

@@ -4,23 +4,24 @@ import { Authority } from "../authority/authority.ts";
 import { type CollateralSource, SelfAppraisal } from "../authority/self-appraisal.ts";
 import { UserRecovery } from "../authority/user-recovery.ts";
 import type { Address } from "../config/address.ts";
-import type { ErrorCode } from "../core/errors.ts";
 import type { AuditLog } from "../observability/audit.ts";
 import { type AdminServer, type Check, startAdminServer } from "../observability/admin-server.ts";
 import { UserService } from "../gen/quorate/userapi/v1/user_pb.ts";
 import { Health } from "../gen/grpc/health/v1/health_pb.ts";
 import type { Logger } from "../observability/log.ts";
 import { Metrics } from "../observability/metrics.ts";
+import { logPort } from "../observability/port-log.ts";
 import type { Store } from "../store/store.ts";
 import { generateInstance, type InstanceIdentity } from "../transport/instance-identity.ts";
 import { instanceProver, type Peer, proofVerifier } from "../transport/proof.ts";
 import type { Session } from "../transport/session.ts";
-import { SessionServer, type TransportEvent } from "../transport/session-server.ts";
+import { SessionServer } from "../transport/session-server.ts";
 import { HealthState, healthService } from "./health.ts";
 import { meshService } from "./mesh-api.ts";
 import { modeLabel } from "./mode.ts";
 import { MeteredStore } from "./metered-store.ts";
 import { reflectionService } from "./reflection.ts";
+import { StateMetrics } from "./state-metrics.ts";
 import { userService } from "./user-api.ts";
 import { type Workload, workloadVerifier } from "./workloads.ts";
 
@@ -117,6 +118,17 @@ async function startParts(
   const { name, quoter, collateral, allowDevelopment, log, audit, now } = options;
   const startedAt = now();
   const metrics = new Metrics();
+  // First, so that the probes answer while the store or the quote device takes its time.
+  let ready: (() => readonly Check[]) | undefined;
+  const admin =
+    options.adminAddress === undefined
+      ? undefined
+      : await startAdminServer(
+          options.adminAddress,
+          { readiness: () => ready?.() ?? [STARTING], started: () => ready !== undefined },
+          metrics,
+        );
+  if (admin !== undefined) started.push(() => admin.close());
   const instance = await generateInstance(name, ["localhost", "127.0.0.1", "::1"]);
   const appraiser = new Appraiser();
   const self = new SelfAppraisal({
@@ -141,7 +153,7 @@ async function startParts(
   const recovery = new UserRecovery(authority, self, instance.hpke, allowDevelopment);
 
   const health = new HealthState();
-  const user = await startUserPort(options, instance, self, [
+  const user = await startUserPort(options, metrics, instance, self, [
     userService({
       authority,
       self,
@@ -168,8 +180,9 @@ async function startParts(
     },
     plain: false,
     services: [meshService({ authority, audit, metrics, now })],
+    meterOf: (method) => metrics.calls.meterOf(method),
     observe: (event) => {
-      report(options, event);
+      logPort(options, event);
       if (event.kind === "closed") metrics.sessions.dec();
       if (event.kind !== "opened") return;
       metrics.sessions.inc();
@@ -179,8 +192,9 @@ async function startParts(
   });
   started.push(() => mesh.stop(0));
 
+  const stateMetrics = new StateMetrics({ metrics, instance: instance.keys.id, startedAt, now });
   const follow = (): void => {
-    showState(authority, metrics);
+    stateMetrics.show(authority);
     const serving = readiness(authority).every(({ ok }) => ok);
     health.set("", serving);
     health.set(UserService.typeName, serving);
@@ -188,19 +202,13 @@ async function startParts(
   };
   authority.onChange(follow);
   follow();
-  const admin =
-    options.adminAddress === undefined
-      ? undefined
-      : await startAdminServer(
-          options.adminAddress,
-          { readiness: () => readiness(authority), started: () => true },
-          metrics,
-        );
+  ready = () => readiness(authority);
   return { authority, user, mesh, admin };
 }
 
 function startUserPort(
   options: CoordinatorOptions,
+  metrics: Metrics,
   instance: InstanceIdentity,
   self: SelfAppraisal,
   services: Parameters<typeof SessionServer.start<Peer<unknown>>>[0]["services"],
@@ -217,49 +225,13 @@ function startUserPort(
     },
     plain: true,
     services,
-    observe: (event) => report(options, event),
+    observe: (event) => logPort(options, event),
+    meterOf: (method) => metrics.calls.meterOf(method),
   });
 }
 
 function listenOn({ host, port }: Address): { host: string; port: number } {
   return { host, port };
-}
-
-/** Reasons for refusing a peer that lie in its proof, as opposed to a lost or broken connection. */
-const PROOF_REFUSALS: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
-  "attestation-failed",
-  "unauthenticated",
-  "evidence-malformed",
-  "collateral-invalid",
-  "collateral-unavailable",
-]);
-
-/** Log and audit of what happens on any port. */
-function report({ log, audit }: CoordinatorOptions, event: TransportEvent<Peer<unknown>>): void {
-  switch (event.kind) {
-    case "refused": {
-      const { remote, error } = event;
-      if (!PROOF_REFUSALS.has(error.code)) {
-        log.debug({ remote, error }, "no session came about");
-        return;
-      }
-      log.info({ remote, error }, "session refused");
-      const { code, message } = error;
-      audit.record({ event: "attestation-refused", remote, code, message });
-      return;
-    }
-    case "internal-error":
-      log.error(
-        { error: event.error, method: event.method, requestId: event.requestId },
-        "internal error",
-      );
-      return;
-    case "rejected":
-      log.debug({ remote: event.remote, reason: event.reason }, "connection rejected");
-      return;
-    case "opened":
-    case "closed":
-  }
 }
 
 /** **Security:** a session whose workload the manifest in force excludes ends at once, streams included. */
@@ -283,13 +255,7 @@ function closeIfExcluded(
   }
 }
 
-function showState(authority: Authority, metrics: Metrics): void {
-  const record = authority.state?.payload.history.record;
-  metrics.setMode(modeLabel(authority));
-  metrics.generation.set(record?.generation ?? 0);
-  metrics.epoch.set(record?.epoch ?? 0);
-  metrics.suspended.set(authority.suspended === undefined ? 0 : 1);
-}
+const STARTING: Check = { name: "start", ok: false, detail: "starting" };
 
 function readiness(authority: Authority): readonly Check[] {
   const mode = modeLabel(authority);
