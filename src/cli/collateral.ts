@@ -7,6 +7,7 @@ import {
   NO_COLLATERAL,
 } from "../attestation/index.ts";
 import type { CollateralSource } from "../authority/self-appraisal.ts";
+import type { QuorateError } from "../core/errors.ts";
 import type { Logger } from "../observability/log.ts";
 import { flag } from "./options.ts";
 
@@ -44,9 +45,14 @@ export function openCollateral(options: CollateralOptions, log: Logger): Collate
         ? undefined
         : new CollateralFolder(options.collateralCache),
   });
+  // Asked before every issuance: a problem is said once, and again when another try has failed.
+  const said = new WeakSet<QuorateError>();
   return async (evidence: Evidence) => {
     const { collateral, problems } = await provider.get(evidence);
-    for (const error of problems) log.warn({ error }, "collateral is missing or old");
+    for (const error of problems) {
+      if (!said.has(error)) log.warn({ error }, "collateral is missing or old");
+      said.add(error);
+    }
     return collateral;
   };
 }

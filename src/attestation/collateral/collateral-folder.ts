@@ -28,7 +28,7 @@ export class CollateralFolder {
     this.#path = path;
   }
 
-  /** The piece for `need`. A file that cannot be read as one is removed, and counts as absent. */
+  /** The piece for `need`. A file that cannot be read as one is removed, and counts as absent. Never rejects. */
   async load(need: CollateralNeed): Promise<StoredPiece | undefined> {
     const file = this.#fileOf(need);
     const found = await readBounded(file);
@@ -36,7 +36,8 @@ export class CollateralFolder {
     const parsed = found.bytes === undefined ? undefined : parseCollateralFile(found.bytes);
     const piece = parsed?.ok === true ? pieceFor(need, parsed.value) : undefined;
     if (piece?.ok === true) return { ...piece.value, storedAt: found.modifiedAt };
-    await rm(file, { force: true, recursive: true });
+    // On a disk that takes no changes it stays, and counts as absent each time.
+    await rm(file, { force: true, recursive: true }).catch(() => undefined);
     return undefined;
   }
 

@@ -7,6 +7,7 @@
  * so better than a missing piece would.
  */
 import { setTimeout as sleep } from "node:timers/promises";
+import { equalBytes } from "../../core/bytes.ts";
 import { QuorateError } from "../../core/errors.ts";
 import {
   COLLATERAL_AGE_MAX_MS,
@@ -27,14 +28,18 @@ import type { CollateralSource } from "./http-source.ts";
 export interface ProvidedCollateral {
   /** The same object as long as its pieces are the same: verifiers know it again. */
   readonly collateral: Collateral;
-  /** Why pieces are missing or were not renewed: `collateral-unavailable`, `collateral-invalid`, `unsupported`, … */
+  /**
+   * Why pieces are missing or were not renewed: `collateral-unavailable`, `collateral-invalid`, `unsupported`, … The
+   * same object for as long as nothing is tried again.
+   */
   readonly problems: readonly QuorateError[];
 }
 
 /** Supplies verifiers. */
 export interface CollateralProvider {
   /**
-   * The collateral for `evidence`, as far as it can be had. Waits for a service only if nothing valid is at hand.
+   * The collateral for `evidence`, as far as it can be had. Waits for a service or a disk only if nothing valid is at
+   * hand; else it takes microtasks, so it may be asked before every issuance.
    * Rejects only with the signal's reason; the fetching goes on for others and for later.
    */
   get(evidence: Evidence, signal?: AbortSignal): Promise<ProvidedCollateral>;
@@ -57,7 +62,10 @@ export class CachingCollateralProvider implements CollateralProvider {
   readonly #kept = new BoundedMap<string, KeptPiece>(COLLATERAL_CACHE_ENTRIES_MAX);
   readonly #failed = new BoundedMap<string, FailedFetch>(COLLATERAL_CACHE_ENTRIES_MAX);
   readonly #fetching = new Map<string, Promise<Outcome>>();
+  readonly #looks = new BoundedMap<string, Look>(COLLATERAL_CACHE_ENTRIES_MAX);
   readonly #merged = new BoundedMap<string, Collateral>(COLLATERAL_CACHE_ENTRIES_MAX);
+  /** Needs by the evidence object, which its holder asks about again and again. */
+  readonly #needs = new WeakMap<Evidence, readonly NamedNeed[]>();
   #pieces = 0;
 
   constructor(origins: CollateralOrigins) {
@@ -67,8 +75,10 @@ export class CachingCollateralProvider implements CollateralProvider {
 
   async get(evidence: Evidence, signal?: AbortSignal): Promise<ProvidedCollateral> {
     signal?.throwIfAborted();
-    const needs = needsOf(evidence);
-    const outcomes = await abortable(Promise.all(needs.map((need) => this.#piece(need))), signal);
+    const outcomes = await abortable(
+      Promise.all(this.#needsOf(evidence).map((need) => this.#piece(need))),
+      signal,
+    );
     const pieces = outcomes.map(({ kept }) => kept).filter((kept) => kept !== undefined);
     const problems = outcomes.map(({ problem }) => problem).filter((p) => p !== undefined);
     return { collateral: this.#merge(pieces), problems };
@@ -94,25 +104,50 @@ export class CachingCollateralProvider implements CollateralProvider {
     }
   }
 
-  async #piece(need: CollateralNeed): Promise<Outcome> {
-    const name = needName(need);
-    const kept = this.#kept.get(name) ?? (await this.#load(need));
-    const now = this.#clock();
-    if (kept !== undefined && now < dueAt(kept)) return { kept, problem: undefined };
+  #needsOf(evidence: Evidence): readonly NamedNeed[] {
+    const known = this.#needs.get(evidence);
+    if (known !== undefined) return known;
+    const needs = needsOf(evidence).map((need) => ({ need, name: needName(need) }));
+    this.#needs.set(evidence, needs);
+    return needs;
+  }
+
+  async #piece({ need, name }: NamedNeed): Promise<Outcome> {
+    const looked = this.#look(need, name);
+    // Valid: whatever the folder has newer counts from when it is read.
+    if (!this.#isValid(this.#kept.get(name))) await looked;
+    const kept = this.#kept.get(name);
+    if (kept !== undefined && this.#clock() < dueAt(kept)) return { kept, problem: undefined };
     const fetched = this.#fetch(need);
-    // Valid, only due: nobody waits. A failure stays in `#failed` and shows up when it matters.
-    if (kept !== undefined && now < kept.expiresAt) return { kept, problem: undefined };
+    // Only due: nobody waits. A failure stays in `#failed` and shows up when it matters.
+    if (kept !== undefined && this.#isValid(kept)) return { kept, problem: undefined };
     const outcome = await fetched;
     return outcome.kept === undefined ? { kept, problem: outcome.problem } : outcome;
   }
 
-  async #load(need: CollateralNeed): Promise<KeptPiece | undefined> {
+  #isValid(kept: KeptPiece | undefined): boolean {
+    return kept !== undefined && this.#clock() < kept.expiresAt;
+  }
+
+  /**
+   * Looks whether the folder has the piece, or a newer one: an operator may have brought it, or another process
+   * fetched it. Again after a while only, because it is asked before every issuance. Never rejects.
+   */
+  #look(need: CollateralNeed, name: string): Promise<void> {
+    const last = this.#looks.get(name);
+    if (last !== undefined && this.#clock() < last.until) return last.done;
+    const look = { done: this.#load(need, name), until: this.#clock() + COLLATERAL_RETRY_MS };
+    this.#looks.set(name, look);
+    return look.done;
+  }
+
+  async #load(need: CollateralNeed, name: string): Promise<void> {
     const stored = await this.#origins.folder?.load(need);
-    // A flight may have ended meanwhile; what it brought is newer.
-    const kept = this.#kept.get(needName(need));
-    if (kept !== undefined || stored === undefined) return kept;
+    if (stored === undefined) return;
+    const kept = this.#kept.get(name);
+    if (kept !== undefined && (stored.expiresAt < kept.expiresAt || isSame(stored, kept))) return;
     // A file from the future would never be due.
-    return this.#keep(need, stored, Math.min(stored.storedAt, this.#clock()));
+    this.#keep(need, stored, Math.min(stored.storedAt, this.#clock()));
   }
 
   /** Fetches a piece, or joins whoever does. Never rejects. */
@@ -134,9 +169,9 @@ export class CachingCollateralProvider implements CollateralProvider {
 
   async #fetchOnce(need: CollateralNeed): Promise<Outcome> {
     const { source, folder } = this.#origins;
-    if (source === undefined) return { kept: undefined, problem: notAtHand(need) };
     let piece: CollateralPiece;
     try {
+      if (source === undefined) throw notAtHand(need);
       piece = await source.fetch(need);
     } catch (error) {
       const problem = asProblem(error);
@@ -159,8 +194,13 @@ export class CachingCollateralProvider implements CollateralProvider {
   }
 
   #keep(need: CollateralNeed, piece: CollateralPiece, fetchedAt: number): KeptPiece {
-    const kept = { ...piece, need, fetchedAt, number: ++this.#pieces };
-    this.#kept.set(needName(need), kept);
+    const name = needName(need);
+    const previous = this.#kept.get(name);
+    const isKnown = previous !== undefined && isSame(piece, previous);
+    const kept = isKnown
+      ? { ...previous, fetchedAt }
+      : { ...piece, need, fetchedAt, number: ++this.#pieces };
+    this.#kept.set(name, kept);
     return kept;
   }
 
@@ -177,11 +217,23 @@ export class CachingCollateralProvider implements CollateralProvider {
   }
 }
 
+interface NamedNeed {
+  readonly need: CollateralNeed;
+  readonly name: string;
+}
+
 interface KeptPiece extends CollateralPiece {
   readonly need: CollateralNeed;
   readonly fetchedAt: number;
   /** Tells this piece from every other one. */
   readonly number: number;
+}
+
+/** When the folder was last asked for a piece. */
+interface Look {
+  /** When what it had is kept. */
+  readonly done: Promise<void>;
+  readonly until: number;
 }
 
 interface FailedFetch {
@@ -198,6 +250,16 @@ interface Outcome {
 function dueAt({ need, fetchedAt, expiresAt }: KeptPiece): number {
   const halfLife = Math.max(0, expiresAt - fetchedAt) / 2;
   return fetchedAt + (isLasting(need) ? halfLife : Math.min(halfLife, COLLATERAL_AGE_MAX_MS));
+}
+
+/** Whether a piece brings the bytes that are kept already. */
+function isSame({ collateral: a }: CollateralPiece, { collateral: b }: CollateralPiece): boolean {
+  const same = (list: keyof Collateral): boolean =>
+    a[list].length === b[list].length &&
+    a[list].every((item, index) => equalBytes(item, b[list][index] ?? new Uint8Array()));
+  return (
+    same("certificates") && same("revocationLists") && same("tcbInfos") && same("qeIdentities")
+  );
 }
 
 function asProblem(error: unknown): QuorateError {

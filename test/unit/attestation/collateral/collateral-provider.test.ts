@@ -1,7 +1,8 @@
 import { mkdtemp, readdir, readFile, rm, utimes, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { setTimeout as sleep } from "node:timers/promises";
+import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { CertificateCache } from "../../../../src/attestation/certificate-cache.ts";
 import { CollateralFolder } from "../../../../src/attestation/collateral/collateral-folder.ts";
 import { needName, needsOf } from "../../../../src/attestation/collateral/collateral-need.ts";
@@ -15,7 +16,7 @@ import { SIMULATED_PCK } from "../../../../src/attestation/dev/simulated-intel.t
 import { encodeCertificateTable } from "../../../../src/attestation/snp/certificate-table.ts";
 import { verifySnp } from "../../../../src/attestation/snp/verify-snp.ts";
 import { verifyTdx } from "../../../../src/attestation/tdx/verify-tdx.ts";
-import type { Collateral } from "../../../../src/attestation/verification.ts";
+import { type Collateral, NO_COLLATERAL } from "../../../../src/attestation/verification.ts";
 import { utf8 } from "../../../../src/core/bytes.ts";
 import { COLLATERAL_AGE_MAX_MS, COLLATERAL_RETRY_MS } from "../../../../src/core/limits.ts";
 import {
@@ -348,6 +349,75 @@ describe("the cache folder", () => {
     const { collateral, problems } = await provider({ folder: broken }).get(TDX.evidence);
     expect(new Set(problems.map(({ code }) => code))).toEqual(new Set(["unavailable"]));
     expect(await failuresWith(collateral)).toEqual([]);
+  });
+});
+
+describe("asking again and again", () => {
+  /** True if the promise is settled before anything but microtasks has run. */
+  const isImmediate = (promise: Promise<unknown>): Promise<boolean> =>
+    Promise.race([
+      promise.then(() => true),
+      new Promise<boolean>((resolve) => setImmediate(resolve, false)),
+    ]);
+  const withFolder = (): CollateralOrigins => ({ folder: new CollateralFolder(folder) });
+
+  it("costs microtasks while all is valid, also when it is due and the service hangs", async () => {
+    serve(TDX.collateral);
+    const shared = provider(withFolder(), 500);
+    await shared.get(TDX.evidence);
+    expect(await isImmediate(shared.get(TDX.evidence))).toBe(true);
+    server.answer(undefined, () => undefined);
+    now += COLLATERAL_AGE_MAX_MS + 1;
+    expect(await isImmediate(shared.get(TDX.evidence))).toBe(true);
+  });
+
+  it("gives the same object when the service has only served the same again", async () => {
+    serve(TDX.collateral);
+    const shared = provider(withFolder());
+    const { collateral } = await shared.get(TDX.evidence);
+    now += COLLATERAL_AGE_MAX_MS + 1;
+    await shared.refresh();
+    expect(server.asked).toHaveLength(8);
+    expect((await shared.get(TDX.evidence)).collateral).toBe(collateral);
+  });
+
+  it("gives another object once the folder has another file, and never goes back", async () => {
+    serve(TDX.collateral);
+    const shared = provider(withFolder());
+    const { collateral } = await shared.get(TDX.evidence);
+    const [older, newer] = await Promise.all(
+      ["2026-06-03T00:00:00Z", "2026-07-01T00:00:00Z"].map((nextUpdate) =>
+        makeTdxEvidence({ content: (c) => ({ tcbInfo: { ...c.tcbInfo, nextUpdate } }) }),
+      ),
+    );
+    const [need] = needsOf(TDX.evidence);
+    const bring = async (brought: Collateral) => {
+      await new CollateralFolder(folder).store(need!, brought);
+      now += COLLATERAL_RETRY_MS;
+      expect(await isImmediate(shared.get(TDX.evidence))).toBe(true);
+    };
+    await bring({ ...NO_COLLATERAL, tcbInfos: newer!.collateral.tcbInfos });
+    const current = async () => (await shared.get(TDX.evidence)).collateral;
+    await expect.poll(current).not.toBe(collateral);
+    expect((await current()).tcbInfos).toEqual(newer!.collateral.tcbInfos);
+    await bring({ ...NO_COLLATERAL, tcbInfos: older!.collateral.tcbInfos });
+    await sleep(100);
+    expect((await current()).tcbInfos).toEqual(newer!.collateral.tcbInfos);
+    expect(server.asked).toHaveLength(4);
+  });
+
+  it("tries what is nowhere once in the retry time, and names the same problem meanwhile", async () => {
+    const origins = withFolder();
+    const loads = vi.spyOn(origins.folder!, "load");
+    const shared = provider({ ...origins, source: undefined });
+    const [first] = (await shared.get(TDX.evidence)).problems;
+    const asked = shared.get(TDX.evidence);
+    expect(await isImmediate(asked)).toBe(true);
+    expect((await asked).problems[0]).toBe(first);
+    expect(loads).toHaveBeenCalledTimes(4);
+    now += COLLATERAL_RETRY_MS;
+    expect((await shared.get(TDX.evidence)).problems[0]).not.toBe(first);
+    expect(loads).toHaveBeenCalledTimes(8);
   });
 });
 
