@@ -1,6 +1,7 @@
 /** All links to other coordinators: one for each address that discovery gives. */
 import type { Discovery } from "./discovery.ts";
-import { PeerLink, type PeerLinkPorts } from "./peer-link.ts";
+import { PeerLink } from "./peer-link.ts";
+import type { PeerLinkPorts } from "./peer-session.ts";
 
 /** Follows discovery until it is closed. */
 export class Peers {
