@@ -35,6 +35,7 @@ export class Metrics {
   readonly registry = new Registry();
   /** Calls on all ports. */
   readonly calls = new CallMetrics(this.registry);
+  readonly #scrapeListeners = new Set<() => void>();
 
   readonly mode = this.#gauge(
     "quorate_mode",
@@ -74,10 +75,14 @@ export class Metrics {
     "When a CA certificate of the enforced record expires, in seconds since 1970; 0 without one.",
     ["certificate"],
   );
-  readonly evidenceExpiry = this.#gauge(
-    "quorate_evidence_expiry_timestamp_seconds",
-    "When the certificates and collateral behind this coordinator's own quote expire, in seconds since 1970; 0 until known.",
-  );
+  readonly evidenceExpiry = new Gauge({
+    name: "quorate_evidence_expiry_timestamp_seconds",
+    help: "When the certificates and collateral behind this coordinator's own quote expire, in seconds since 1970; 0 until known.",
+    registers: [this.registry],
+    collect: () => {
+      for (const listener of this.#scrapeListeners) listener();
+    },
+  });
   readonly #peers = this.#gauge(
     "quorate_peers",
     "Other coordinators; a ready one is connected too.",
@@ -115,6 +120,11 @@ export class Metrics {
   /** Marks `mode` as the one that the coordinator is in. */
   setMode(mode: ModeLabel): void {
     for (const each of MODES) this.mode.set({ mode: each }, each === mode ? 1 : 0);
+  }
+
+  /** The listener is called at every scrape, and must not throw. */
+  onScrape(listener: () => void): void {
+    this.#scrapeListeners.add(listener);
   }
 
   /** Shows how many of the other coordinators are connected, ready, and out of reach. */

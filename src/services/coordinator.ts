@@ -16,6 +16,7 @@ import { generateInstance, type InstanceIdentity } from "../transport/instance-i
 import { instanceProver, type Peer, proofVerifier } from "../transport/proof.ts";
 import type { Session } from "../transport/session.ts";
 import { SessionServer } from "../transport/session-server.ts";
+import { watchEvidenceExpiry } from "./evidence-expiry.ts";
 import { HealthState, healthService } from "./health.ts";
 import { meshService } from "./mesh-api.ts";
 import { modeLabel } from "./mode.ts";
@@ -119,7 +120,7 @@ async function startParts(
   const startedAt = now();
   const metrics = new Metrics();
   // First, so that the probes answer while the store or the quote device takes its time.
-  let ready: (() => readonly Check[]) | undefined;
+  let ready: (() => readonly Check[]) | undefined = undefined;
   const admin =
     options.adminAddress === undefined
       ? undefined
@@ -202,6 +203,7 @@ async function startParts(
   };
   authority.onChange(follow);
   follow();
+  watchEvidenceExpiry({ metrics, authority, self, appraiser, collateral, now });
   ready = () => readiness(authority);
   return { authority, user, mesh, admin };
 }
