@@ -10,6 +10,8 @@ import {
 } from "./peer-session.ts";
 import { type PeerStanding, sameStanding } from "./peer-standing.ts";
 
+export type { PeerLinkPorts, PeerSession } from "./peer-session.ts";
+
 type State =
   /** Trying; `problem` is why the last attempt failed or the last session ended. */
   | { readonly kind: "apart"; readonly problem: QuorateError | undefined }

@@ -1,7 +1,6 @@
 /** All links to other coordinators: one for each address that discovery gives. */
 import type { Discovery } from "./discovery.ts";
-import { PeerLink } from "./peer-link.ts";
-import type { PeerLinkPorts } from "./peer-session.ts";
+import { PeerLink, type PeerLinkPorts } from "./peer-link.ts";
 
 /** Follows discovery until it is closed. */
 export class Peers {
