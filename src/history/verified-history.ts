@@ -126,8 +126,13 @@ export function pageBytes(parts: readonly Uint8Array[]): number {
 
 /** Hashes of everything that a record refers to, its manifest's policies included; its predecessor excluded. */
 export function referencesOf(link: ChainProgress): readonly Sha256[] {
+  return [...ownReferencesOf(link), ...link.manifest.policies.keys()];
+}
+
+/** Hashes of what the record itself names: all but its manifest's policies. */
+export function ownReferencesOf(link: ChainProgress): readonly Sha256[] {
   const { record } = link.head;
-  const own = [
+  const named = [
     record.manifest,
     record.approvals,
     record.shares,
@@ -136,5 +141,5 @@ export function referencesOf(link: ChainProgress): readonly Sha256[] {
     record.meshCaCertificate,
     record.meshCaIntermediate,
   ];
-  return [...own.filter((hash) => hash !== null), ...link.manifest.policies.keys()];
+  return named.filter((hash) => hash !== null);
 }

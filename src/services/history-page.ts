@@ -1,7 +1,10 @@
 /** One page of the history: records, and the documents that they are the first to refer to. */
+import { assert } from "../core/assert.ts";
 import type { Sha256 } from "../core/brand.ts";
+import type { ChainProgress } from "../core/history/index.ts";
 import { QuorateError } from "../core/errors.ts";
 import { HISTORY_PAGE_BYTES_MAX, HISTORY_PAGE_MAX } from "../core/limits.ts";
+import { FirstReferences } from "../history/first-references.ts";
 import { pageBytes, referencesOf, type VerifiedHistory } from "../history/verified-history.ts";
 
 export interface PageRequest {
@@ -18,7 +21,7 @@ export interface PageRequest {
 export function historyPage(history: VerifiedHistory, request: PageRequest) {
   const first = startOf(history, request.afterRecord);
   let at = request.pageToken === "" ? first : tokenPosition(history, request.pageToken, first);
-  const seen = new Set<Sha256>(history.links.slice(first, at).flatMap(referencesOf));
+  const references = firstReferences(history);
   const records: Uint8Array[] = [];
   const documents: Uint8Array[] = [];
   const size =
@@ -27,8 +30,15 @@ export function historyPage(history: VerifiedHistory, request: PageRequest) {
   for (; at < history.links.length && records.length < size; at++) {
     const link = history.links[at];
     if (link === undefined) break;
-    const news = [...new Set(referencesOf(link))].filter((hash) => !seen.has(hash));
-    const found = news
+    // What a record of this listing has brought in is with the caller; what came before the listing may not be.
+    const news =
+      at === first
+        ? new Set(referencesOf(link))
+        : references
+            .at(history.links, at)
+            .filter(({ lastReferredAt }) => lastReferredAt < first)
+            .map(({ hash }) => hash);
+    const found = [...news]
       .map((hash) => history.documents.get(hash))
       .filter((bytes) => bytes !== undefined);
     const bytes = pageBytes([link.head.bytes, ...found]);
@@ -36,7 +46,6 @@ export function historyPage(history: VerifiedHistory, request: PageRequest) {
     room -= bytes;
     records.push(link.head.bytes);
     documents.push(...found);
-    for (const hash of news) seen.add(hash);
   }
   return {
     records,
@@ -44,6 +53,19 @@ export function historyPage(history: VerifiedHistory, request: PageRequest) {
     nextPageToken: at < history.links.length ? `${tokenLineage(history)}.${at}` : "",
     headRecordHash: history.recordHash,
   };
+}
+
+/** Kept from page to page, and from head to head, as long as there is a history with this genesis. */
+const REFERENCES = new WeakMap<ChainProgress, FirstReferences>();
+
+function firstReferences({ links }: VerifiedHistory): FirstReferences {
+  const [genesis] = links;
+  assert(genesis !== undefined, "a history has a genesis");
+  const known = REFERENCES.get(genesis);
+  if (known?.isOf(links) === true) return known;
+  const references = new FirstReferences();
+  REFERENCES.set(genesis, references);
+  return references;
 }
 
 function startOf(history: VerifiedHistory, after: string): number {

@@ -1,11 +1,12 @@
 import { beforeAll, describe, expect, it } from "vitest";
+import type { Sha256 } from "../../../src/core/brand.ts";
 import { utf8 } from "../../../src/core/bytes.ts";
 import { HISTORY_PAGE_BYTES_MAX } from "../../../src/core/limits.ts";
 import { parseRecord } from "../../../src/core/history/index.ts";
 import { unwrap } from "../../../src/core/result.ts";
 import { sha256 } from "../../../src/crypto/index.ts";
 import { readHistory } from "../../../src/history/read-history.ts";
-import type { VerifiedHistory } from "../../../src/history/verified-history.ts";
+import { referencesOf, VerifiedHistory } from "../../../src/history/verified-history.ts";
 import { historyPage } from "../../../src/services/history-page.ts";
 import { ALICE, BOB, failureOf, MeshWorld } from "../../fixtures/mesh.ts";
 
@@ -41,6 +42,30 @@ function everything(of: VerifiedHistory, request: Partial<typeof FIRST> = {}) {
   return { records, documents, pages };
 }
 
+/** A history whose records each change one of many policies. Its documents and signatures are not what they should be. */
+function longHistory({ records, policies }: { records: number; policies: number }) {
+  const hash = (kind: number, of: number): Sha256 =>
+    (kind * 1_000_000 + of).toString(16).padStart(64, "0") as Sha256;
+  const documents = new Map<Sha256, Uint8Array>();
+  const [genesis] = history.links;
+  const links = Array.from({ length: records }, (_, at) => {
+    const admitted = Array.from({ length: policies }, (_each, index) =>
+      hash(1, index === at % policies ? policies + at : index),
+    );
+    const manifest = hash(2, at);
+    for (const each of [manifest, ...admitted]) documents.set(each, new Uint8Array(64));
+    const head = {
+      ...genesis!.head,
+      hash: hash(3, at),
+      record: { ...genesis!.head.record, manifest },
+    };
+    const policy = genesis!.manifest.policies.values().next().value!;
+    const named = new Map(admitted.map((each) => [each, policy]));
+    return { ...genesis!, head, manifest: { ...genesis!.manifest, policies: named } };
+  });
+  return new VerifiedHistory(links, documents);
+}
+
 const refusal = (request: Partial<typeof FIRST>) =>
   failureOf(Promise.resolve().then(() => historyPage(history, { ...FIRST, ...request })));
 
@@ -72,6 +97,49 @@ describe("A page of the history", () => {
     const getDocument = (hash: string) => Promise.resolve(found.get(hash as never));
     const read = await readHistory(history.head.head, { getDocument }, { known });
     expect(read.recordHash).toBe(history.recordHash);
+  });
+
+  it("repeats after any record what the caller may not have, once, as a plain search finds it", () => {
+    // An independent look: everything that the records asked for refer to, in order, without repetition.
+    for (const [position, { head }] of history.links.entries()) {
+      const asked = history.links.slice(position + 1);
+      const expected = new Set(asked.flatMap(referencesOf));
+      for (const pageSize of [1, 2, 100]) {
+        if (asked.length === 0) continue;
+        const { documents } = everything(history, { afterRecord: head.hash, pageSize });
+        expect(documents.map(sha256)).toEqual([...expected]);
+      }
+    }
+  });
+
+  it("is the same for a history that has grown since, and for one that went another way", async () => {
+    const grown = await world.ready();
+    const before = everything(grown.history, { pageSize: 1 });
+    await grown.update(world.manifest({ workloads: ["db"] }));
+    const trunk = grown.history;
+    const after = everything(trunk, { pageSize: 1 });
+    expect(after.documents.slice(0, before.documents.length)).toEqual(before.documents);
+    expect(after.documents.length).toBeGreaterThan(before.documents.length);
+    expect(after.documents.map(sha256)).toEqual([...new Set(trunk.links.flatMap(referencesOf))]);
+    const shorter = trunk.upTo(trunk.genesis.hash);
+    expect(everything(shorter, { pageSize: 1 })).toEqual(before);
+    expect(everything(trunk, { pageSize: 1 })).toEqual(after);
+  });
+
+  it("of a long history costs about as much at its end as at its beginning", () => {
+    const long = longHistory({ records: 400, policies: 300 });
+    everything(long, { pageSize: 10 });
+    const cost = (position: number): number => {
+      const pageToken = `${long.lineage.slice(0, 16)}.${position}`;
+      const times = Array.from({ length: 30 }, () => {
+        const start = performance.now();
+        historyPage(long, { ...FIRST, pageSize: 10, pageToken });
+        return performance.now() - start;
+      });
+      return Math.min(...times);
+    };
+    // Searching what went before would cost some forty times as much.
+    expect(cost(390)).toBeLessThan(10 * cost(10));
   });
 
   it("is empty after the head", () => {
