@@ -1,11 +1,14 @@
 /**
  * The coordinator's authority over one lineage: it knows what is in force, notices when that changes, and is asked before
- * anything is issued. Changes are made in `set-manifest.ts` and `user-recovery.ts`, through {@link Authority.commit}.
- *
- * With one coordinator the group of DESIGN section 8 is this process: a prepare lives in memory, the confirming round is
- * the linearizable read of the head, and the leader who may re-assert is always this one.
+ * anything is issued. Changes are made in `set-manifest.ts` and `user-recovery.ts`, through {@link Authority.commit};
+ * what other coordinators made is followed with a key that was prepared here, or adopted from one of them.
  */
-import { classifyHead, demandsReassertion, type HeadClass } from "../core/history/index.ts";
+import {
+  classifyHead,
+  demandsReassertion,
+  type HeadClass,
+  type RecordDocument,
+} from "../core/history/index.ts";
 import {
   becomeReady,
   type CoordinatorState,
@@ -19,17 +22,20 @@ import {
 } from "../core/lifecycle/lifecycle.ts";
 import type { InstanceId, Sha256 } from "../core/brand.ts";
 import { QuorateError } from "../core/errors.ts";
-import { sha256 } from "../crypto/index.ts";
+import { type Secret, sha256 } from "../crypto/index.ts";
 import type { VerifiedHistory } from "../history/verified-history.ts";
 import type { AuditEvent, AuditLog } from "../observability/audit.ts";
 import type { Logger } from "../observability/log.ts";
 import type { Head, HeadVersion, Store, SwapOutcome, Watch } from "../store/store.ts";
 import { BatchedRead } from "./batched-read.ts";
-import type { Enforced } from "./enforced.ts";
+import { type Enforced, enforceWithKey } from "./enforced.ts";
+import type { Group } from "./group.ts";
 import type { Prepared } from "./next-record.ts";
+import { notReadyError } from "./not-ready.ts";
 import { type HeadView, viewHead } from "./observe-head.ts";
+import { Prepares } from "./prepares.ts";
 import { SerialQueue } from "./serial-queue.ts";
-import { problemOf } from "./store-problem.ts";
+import { problemOf, unconfirmed } from "./store-problem.ts";
 import { swapIn } from "./swap-in.ts";
 
 /** What the authority stands on. */
@@ -37,6 +43,10 @@ export interface AuthorityPorts {
   readonly store: Store;
   /** The coordinator's stable name and this instance's id: the author of its records. */
   readonly author: { readonly name: string; readonly instance: InstanceId };
+  /** The other coordinators. */
+  readonly group: Group;
+  /** **Security:** true lets simulated evidence count under the manifests that are enforced. */
+  readonly allowDevelopment: boolean;
   readonly log: Logger;
   readonly audit: AuditLog;
   /** Milliseconds since the Unix epoch. */
@@ -59,6 +69,8 @@ export class Authority {
   readonly ports: AuthorityPorts;
   /** Changes run one at a time: each is computed from the state that the one before it left. */
   readonly changes = new SerialQueue(CHANGES_WAITING_MAX);
+  /** Keys of records that others are about to make the head, on top of the state in force. */
+  readonly prepares = new Prepares();
   readonly #reads = new BatchedRead(() => this.#readHead());
   readonly #listeners = new Set<() => void>();
   #lifecycle: Lifecycle<Enforced> = initialLifecycle();
@@ -153,34 +165,7 @@ export class Authority {
 
   /** Why nothing is issued, and the way out. */
   notReady(): QuorateError {
-    if (this.#problem !== undefined) return this.#problem;
-    switch (this.#lifecycle.kind) {
-      case "uninitialized":
-        return this.#lifecycle.storeHasHead === true
-          ? new QuorateError(
-              "recovery-needed",
-              "this coordinator has restarted and does not hold the secrets of the history in its store",
-              {
-                hint: "let share owners run quorate recover",
-              },
-            )
-          : new QuorateError("not-ready", "no manifest has been set yet", {
-              hint: "set one with quorate set",
-            });
-      case "stale":
-        return new QuorateError(
-          "recovery-needed",
-          "the history has moved past the state of this coordinator",
-          {
-            hint: "let share owners run quorate recover",
-          },
-        );
-      case "ready":
-      case "activating":
-        return new QuorateError("unavailable", "the state is changing just now", {
-          hint: "repeat the call",
-        });
-    }
+    return this.#problem ?? notReadyError(this.#lifecycle);
   }
 
   /** Calls `listener` after every change of state. @returns a function that ends it */
@@ -205,7 +190,45 @@ export class Authority {
     }
     const pending: Pending = { prepared, event, standing: "unsent" };
     this.#pending = pending;
+    try {
+      await this.ports.group.prepare(prepared);
+    } catch (cause) {
+      this.#drop(pending);
+      throw cause;
+    }
     return this.#send(pending);
+  }
+
+  /**
+   * Puts a state in force that was made from a peer's secrets, over the verified history of {@link history}.
+   *
+   * @returns false if the state has changed meanwhile: compute it again
+   */
+  adopt(next: Enforced): boolean {
+    if (this.#problem !== undefined || next.history !== this.history) return false;
+    const { lifecycle, outcome } = becomeReady(this.#lifecycle, {
+      from: this.state,
+      next: { place: next.history.place, payload: next },
+    });
+    if (outcome !== "done") return false;
+    this.#became(lifecycle, next);
+    this.#tell();
+    return true;
+  }
+
+  /** Keeps the key of a record that another coordinator is about to make the head. Takes over the secret. @throws QuorateError */
+  prepare(author: InstanceId, record: RecordDocument, meshCaKey: Secret): void {
+    if (this.state?.place.hash !== record.record.previous || this.#lifecycle.kind !== "ready") {
+      meshCaKey.dispose();
+      throw this.headMoved();
+    }
+    this.prepares.keep(author, { record: record.hash, meshCaKey });
+    this.#tell();
+  }
+
+  /** True if `record` is the newest one that was verified here, or one of its ancestors. */
+  covers(record: Sha256): boolean {
+    return this.history?.contains(record) ?? false;
   }
 
   /** Settles a commit whose outcome stayed unknown, by repeating the identical swap. */
@@ -343,42 +366,76 @@ export class Authority {
 
   async #examineInForce(state: CoordinatorState<Enforced>, view: HeadView): Promise<void> {
     const shown = classifyHead(state.payload.history.applied, view.observed);
-    const pending = this.#pending;
-    const prepared =
-      shown.kind === "follow" &&
-      pending?.prepared.base === state.payload &&
-      pending.prepared.next.recordHash === shown.head.hash;
-    const { lifecycle } = observeHead(this.#lifecycle, { from: state, head: shown, prepared });
-    this.#lifecycle = lifecycle;
-    if (prepared) {
-      this.#activate(pending);
+    const { history } = view;
+    const own =
+      this.#pending?.prepared.base === state.payload &&
+      this.#pending.prepared.next.recordHash === history?.recordHash
+        ? this.#pending
+        : undefined;
+    const key = history === undefined ? undefined : this.prepares.keyOf(history.recordHash);
+    const prepared = shown.kind === "follow" && (own !== undefined || key !== undefined);
+    this.#lifecycle = observeHead(this.#lifecycle, {
+      from: state,
+      head: shown,
+      prepared,
+    }).lifecycle;
+    if (prepared && own !== undefined) {
+      this.#activate(own);
       return;
     }
-    if (lifecycle.kind === "stale") {
-      this.#public = view.history;
+    if (this.#lifecycle.kind === "activating" && history !== undefined && key !== undefined) {
+      this.#tell();
+      if (await this.#follow(state, history, key)) return;
+      // What was prepared is not the record's after all: its secrets have to come from a peer.
+      const unprepared = { from: state, head: shown, prepared: false };
+      this.#lifecycle = observeHead(this.#lifecycle, unprepared).lifecycle;
+    }
+    if (this.#lifecycle.kind === "stale") {
+      this.#public = history;
       this.#problem = undefined;
-      this.ports.log.warn(
-        { head: view.history?.recordHash },
-        "the history moved past this coordinator's state",
-      );
-      this.ports.audit.record({
-        event: "state-stale",
-        recordHash: state.payload.recordHash,
-        headHash: view.history?.recordHash ?? "",
-      });
+      this.prepares.drop();
+      const headHash = history?.recordHash ?? "";
+      this.ports.log.warn({ head: headHash }, "the history moved past this coordinator's state");
+      const { recordHash } = state.payload;
+      this.ports.audit.record({ event: "state-stale", recordHash, headHash });
       return;
     }
     // A FORK ends only with our record or a descendant: until then it stays what it was reported as.
-    if (lifecycle.store.kind === "fork" && shown.kind !== "fork") return;
-    this.#show(problemOf(shown, view.error), shown, state.payload.recordHash);
-    if (demandsReassertion(shown)) await this.#reassert(state, shown);
+    if (this.#lifecycle.store.kind === "fork" && shown.kind !== "fork") return;
+    const problem = problemOf(shown, view.error);
+    this.#show(problem, shown, state.payload.recordHash);
+    if (problem === undefined || !demandsReassertion(shown)) return;
+    const { group } = this.ports;
+    if (await group.agreesOnNewest(state.payload.history, state.payload.policy))
+      await this.#reassert(state, shown);
+    else this.#show(unconfirmed(problem), shown, state.payload.recordHash);
+  }
+
+  /** Puts an update in force that another coordinator made, with the key that it prepared here. @returns false if it can't */
+  async #follow(
+    from: CoordinatorState<Enforced>,
+    history: VerifiedHistory,
+    key: Secret,
+  ): Promise<boolean> {
+    const { name } = this.ports.author;
+    // A coordinator that the update excludes holds nothing of it, whatever it was given.
+    if (!history.manifest.coordinators.includes(name)) return false;
+    const made = await enforceWithKey(history, from.payload.engine, key, this.ports);
+    if (!made.ok) {
+      this.ports.log.error({ error: made.error }, "a prepared key is not the record's");
+      return false;
+    }
+    const next = { place: history.place, payload: made.value };
+    const { lifecycle, outcome } = becomeReady(this.#lifecycle, { from, next });
+    if (outcome === "done") this.#became(lifecycle, made.value);
+    return outcome === "done";
   }
 
   /**
    * Puts our record back. What the store lost is put first, so that the head never points at nothing.
    *
-   * **Security:** only a state whose record this process itself committed or recovered is asserted, and only over a
-   * head that the table of DESIGN section 8 calls rollback, corruption or a branch.
+   * **Security:** only a record that a majority of its coordinators call the newest, asked after the head was read, and
+   * only over a head that the table of DESIGN section 8 calls rollback, corruption or a branch.
    */
   async #reassert(from: CoordinatorState<Enforced>, shown: HeadClass): Promise<void> {
     const { history, recordHash } = from.payload;
@@ -414,22 +471,20 @@ export class Authority {
     if (prepared.base !== undefined && from?.payload !== prepared.base) return false;
     const { lifecycle, outcome } = becomeReady(this.#lifecycle, { from, next });
     if (outcome !== "done") return false;
-    this.#lifecycle = lifecycle;
     this.#pending = undefined;
+    this.ports.audit.record(event);
+    this.#became(lifecycle, prepared.next);
+    return true;
+  }
+
+  /** A new state is in force. */
+  #became(lifecycle: Lifecycle<Enforced>, next: Enforced): void {
+    this.#lifecycle = lifecycle;
     this.#public = undefined;
     this.#problem = undefined;
-    const { record } = prepared.next.history;
-    this.ports.audit.record(event);
-    this.ports.log.info(
-      {
-        record: prepared.next.recordHash,
-        generation: record.generation,
-        epoch: record.epoch,
-        kind: record.kind,
-      },
-      "record in force",
-    );
-    return true;
+    this.prepares.drop();
+    const { generation, epoch, kind } = next.history.record;
+    this.ports.log.info({ record: next.recordHash, generation, epoch, kind }, "record in force");
   }
 
   /** Takes note of what is wrong with the store, and says so once. */

@@ -2,9 +2,11 @@
 import { type AppraisalPolicy, appraisalPolicy } from "../attestation/index.ts";
 import type { Sha256 } from "../core/brand.ts";
 import type { Manifest } from "../core/manifest/index.ts";
-import type { SeedEngine } from "../crypto/index.ts";
+import { QuorateError } from "../core/errors.ts";
+import { err, ok, type Result } from "../core/result.ts";
+import { keyIdOf, type Secret, type SeedEngine } from "../crypto/index.ts";
 import type { VerifiedHistory } from "../history/verified-history.ts";
-import type { MeshCa } from "../pki/index.ts";
+import { MeshCa } from "../pki/index.ts";
 
 /** Immutable: a later record is a new object. */
 export interface Enforced {
@@ -42,6 +44,38 @@ export function enforce(
     policy: appraisalPolicy(manifest, options),
     earlierMeshCas: earlierMeshCas(history),
   };
+}
+
+/**
+ * The same, in a coordinator that did not make the record: with the mesh CA key that another one gave.
+ *
+ * Fails with `verification-failed` unless the engine is the lineage's and the key is the record's.
+ *
+ * @param meshCaKey PKCS#8; stays the caller's.
+ */
+export async function enforceWithKey(
+  history: VerifiedHistory,
+  engine: SeedEngine,
+  meshCaKey: Secret,
+  options: { readonly allowDevelopment: boolean },
+): Promise<Result<Enforced, QuorateError>> {
+  const { record } = history;
+  // **Security:** a peer that lies about the seed could make this coordinator sign records of another lineage.
+  if (engine.lineage !== record.lineage || keyIdOf(engine.rootPublicKey) !== record.rootCaKey) {
+    return err(new QuorateError("verification-failed", "the seed does not belong to this history"));
+  }
+  const mesh = { trustDomain: history.manifest.trustDomain, generation: record.generation };
+  const certificates = {
+    root: history.documentOf(record.rootCaCertificate),
+    meshCa: {
+      selfSigned: history.documentOf(record.meshCaCertificate),
+      intermediate: history.documentOf(record.meshCaIntermediate),
+    },
+  };
+  const { rootCaKey, meshCaKey: keyId } = record;
+  const parts = { privateKey: meshCaKey, certificates, rootCaKey, meshCaKey: keyId };
+  const meshCa = await MeshCa.load(mesh, parts);
+  return meshCa.ok ? ok(enforce(history, { engine, meshCa: meshCa.value }, options)) : meshCa;
 }
 
 /** Root, mesh CA, and the mesh CAs that a takeover left trusted for one leaf lifetime (DER). @param now milliseconds */

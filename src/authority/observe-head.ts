@@ -1,8 +1,15 @@
 /** Turns the bytes that the store shows as head into what `core/history` classifies. */
+import type { Sha256 } from "../core/brand.ts";
 import { QuorateError } from "../core/errors.ts";
 import { type ObservedHead, parseRecord } from "../core/history/index.ts";
 import { sha256 } from "../crypto/index.ts";
-import { isSignedRecord, readHistory, type ReadHistoryOptions } from "../history/read-history.ts";
+import {
+  hasDocument,
+  isSignedRecord,
+  lackingDocument,
+  readHistory,
+  type ReadHistoryOptions,
+} from "../history/read-history.ts";
 import type { VerifiedHistory } from "../history/verified-history.ts";
 import type { Head, Store } from "../store/store.ts";
 
@@ -15,8 +22,22 @@ export interface HeadView {
   readonly error: QuorateError | undefined;
 }
 
+/** A head whose history could not be verified, and on top of what. */
+interface BrokenHead {
+  readonly hash: Sha256;
+  readonly known: Sha256 | undefined;
+  readonly error: QuorateError;
+}
+
 /**
- * Verifies the head against what is known already.
+ * The broken head that each store showed last. Whoever owns the store makes every read of the head cost a walk
+ * through the whole history otherwise.
+ */
+const BROKEN_HEADS = new WeakMap<Store, BrokenHead>();
+
+/**
+ * Verifies the head against what is known already. A head that was found broken is not walked again, except when the
+ * document whose lack broke it is back.
  *
  * @throws QuorateError an error of the store, which says nothing about the head.
  */
@@ -30,6 +51,11 @@ export async function viewHead(
   if (!parsed.ok) return view({ kind: "unparsable" }, parsed.error);
   const document = parsed.value;
   const { lineage } = document.record;
+  const broken = BROKEN_HEADS.get(store);
+  const known = options.known?.recordHash;
+  const isSame = broken?.hash === document.hash && broken.known === known;
+  if (isSame && !(await isMended(broken.error, store)))
+    return view({ kind: "unverified", lineage, hash: document.hash }, broken.error);
   if (!(await isSignedRecord(document))) {
     const error = new QuorateError(
       "store-corrupt",
@@ -39,9 +65,9 @@ export async function viewHead(
   }
   try {
     const history = await readHistory(document, store, options);
-    const applied = options.known?.recordHash;
+    BROKEN_HEADS.delete(store);
     const descendsFromApplied =
-      applied !== undefined && applied !== document.hash && history.contains(applied);
+      known !== undefined && known !== document.hash && history.contains(known);
     return {
       observed: { kind: "verified", lineage, place: history.place, descendsFromApplied },
       history,
@@ -49,8 +75,15 @@ export async function viewHead(
     };
   } catch (cause) {
     if (!(cause instanceof QuorateError) || !isAboutContent(cause)) throw cause;
+    BROKEN_HEADS.set(store, { hash: document.hash, known, error: cause });
     return view({ kind: "unverified", lineage, hash: document.hash }, cause);
   }
+}
+
+/** True if the cause of the error may be gone. Everything else about a history is in its hashes, and stays. */
+async function isMended(error: QuorateError, store: Store): Promise<boolean> {
+  const lacking = lackingDocument(error);
+  return lacking !== undefined && (await hasDocument(store, lacking));
 }
 
 function view(observed: ObservedHead, error?: QuorateError): HeadView {

@@ -1,4 +1,5 @@
-/** SetManifest: from a request to a durable record in force (DESIGN section 8, with one coordinator). */
+/** SetManifest: from a request to a durable record in force (DESIGN section 8). */
+import { appraisalPolicy } from "../attestation/index.ts";
 import type { InstanceId, Sha256 } from "../core/brand.ts";
 import { QuorateError } from "../core/errors.ts";
 import { type Approval, encodeApprovals } from "../core/history/index.ts";
@@ -18,6 +19,7 @@ import { parseOwnerKey, parseShareOwnerKey, SeedEngine, sha256 } from "../crypto
 import { checkApprovals } from "../history/read-history.ts";
 import type { Authority } from "./authority.ts";
 import type { Enforced } from "./enforced.ts";
+import type { JudgedBy } from "./group.ts";
 import {
   type ApprovedManifest,
   type Prepared,
@@ -37,42 +39,49 @@ export interface SetManifestRequest {
   readonly genesisBinding: { readonly instanceId: string; readonly approval: Approval } | undefined;
 }
 
-/** Makes the requested manifest the one in force, or finds that it is. Runs alone. @returns the state that enforces it */
+/**
+ * Makes the requested manifest the one in force, or finds that it is, and waits until a majority of its coordinators hold
+ * its secrets. Changes run one at a time; the wait is outside of that. @returns the state that enforces it
+ *
+ * @throws QuorateError `not-durable` if it is in force but a majority does not hold it yet: repeating the call waits on.
+ */
 export async function setManifest(
   authority: Authority,
   self: SelfAppraisal,
   request: SetManifestRequest,
   allowDevelopment: boolean,
 ): Promise<Enforced> {
-  // Nothing that depends on the state: a bad request never waits in the queue.
-  const manifest = parseForOneCoordinator(request.manifest, authority.ports.author.name);
-  return authority.changes.run(async () => {
-    try {
-      return await new ManifestChange(authority, self, request, manifest, allowDevelopment).run();
-    } catch (cause) {
-      const code = cause instanceof QuorateError ? cause.code : "internal";
-      authority.ports.audit.record({
-        event: "manifest-refused",
-        manifestHash: sha256(request.manifest),
-        code,
-      });
-      throw cause;
-    }
-  });
+  const { audit, author, group } = authority.ports;
+  try {
+    // Nothing that depends on the state: a bad request never waits in the queue.
+    const manifest = parseForCoordinator(request.manifest, author.name);
+    const change = new ManifestChange(authority, self, request, manifest, allowDevelopment);
+    const state = await authority.changes.run(() => change.run());
+    await group.awaitDurable(state, (record) => authority.covers(record));
+    return state;
+  } catch (cause) {
+    const code = cause instanceof QuorateError ? cause.code : "internal";
+    // What is in force, and only waits for others, was not refused.
+    if (code !== "not-durable")
+      audit.record({ event: "manifest-refused", manifestHash: sha256(request.manifest), code });
+    throw cause;
+  }
 }
 
-/** Validates a manifest for a service of one coordinator. @throws QuorateError `manifest-invalid` */
-function parseForOneCoordinator(bytes: Uint8Array, name: string): Manifest {
+/** Validates a manifest at the coordinator that is to set it. @throws QuorateError `manifest-invalid` */
+function parseForCoordinator(bytes: Uint8Array, name: string): Manifest {
   const manifest = unwrap(parseManifest(bytes, { parseOwnerKey, parseShareOwnerKey }));
+  if (manifest.coordinators.includes(name)) return manifest;
   const path = "$.coordinators";
-  const fault = (message: string): QuorateError =>
-    new QuorateError("manifest-invalid", `the manifest cannot be set here: ${path} ${message}`, {
+  const message = `must name the coordinator that sets it, ${name}`;
+  throw new QuorateError(
+    "manifest-invalid",
+    `the manifest cannot be set here: ${path} ${message}`,
+    {
+      hint: "set it at a coordinator that it names",
       faults: [{ path, message }],
-    });
-  if (manifest.coordinators.length > 1)
-    throw fault("must name one coordinator: several are not supported yet");
-  if (!manifest.coordinators.includes(name)) throw fault(`must name this coordinator, ${name}`);
-  return manifest;
+    },
+  );
 }
 
 class ManifestChange {
@@ -125,7 +134,8 @@ class ManifestChange {
     const checked = await this.#approved(this.#manifest.owners, genesisApprovalBytes(hash));
     await this.#requireBinding(hash);
     const approved = await this.#complete(checked, new Map());
-    await this.#self.requireEligible(this.#manifest);
+    const judgedBy = await this.#requireCoordinators();
+    await this.#authority.ports.group.requireNoLineage(judgedBy);
     const engine = SeedEngine.generate();
     return this.#commit(await prepareGenesis(approved, engine, this.#making()), approved);
   }
@@ -147,7 +157,7 @@ class ManifestChange {
       );
     }
     const approved = await this.#complete(checked, history.documents);
-    await this.#self.requireEligible(this.#manifest);
+    await this.#requireCoordinators();
     return this.#commit(await prepareUpdate(state, approved, this.#making()), approved);
   }
 
@@ -202,6 +212,15 @@ class ManifestChange {
         "the binding of the first manifest to this instance is not signed by an owner",
       );
     }
+  }
+
+  /** Whoever makes a record must satisfy it, and so must a majority of its names: else it could never become durable. */
+  async #requireCoordinators(): Promise<JudgedBy> {
+    const manifest = this.#manifest;
+    await this.#self.requireEligible(manifest);
+    const policy = appraisalPolicy(manifest, { allowDevelopment: this.#allowDevelopment });
+    await this.#authority.ports.group.requireMajority({ manifest, policy });
+    return { manifest, policy };
   }
 
   /** Every policy's document must be here or known already; others are refused, for they would be kept for ever. */

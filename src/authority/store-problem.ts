@@ -43,3 +43,15 @@ export function problemOf(
       return undefined;
   }
 }
+
+/** The same problem where nobody may put the newest record back, because no majority confirms which one it is. */
+export function unconfirmed(problem: QuorateError): QuorateError {
+  return new QuorateError(
+    problem.code,
+    `${problem.message}, and no majority of the coordinators confirms the newest record`,
+    {
+      hint: "start the other coordinators, or bring them in reach: a majority that agrees puts the newest record back by itself",
+      cause: problem,
+    },
+  );
+}

@@ -1,4 +1,5 @@
 /** Disaster recovery: `k` of `n` share owners give the seed back to one instance (DESIGN section 11). */
+import { appraisalPolicy } from "../attestation/index.ts";
 import { isSha256, type Sha256 } from "../core/brand.ts";
 import { QuorateError } from "../core/errors.ts";
 import { parseShares, type SharesDocument } from "../core/history/index.ts";
@@ -28,6 +29,8 @@ export interface ShareSubmission {
   readonly keyId: string;
   /** HPKE to the instance. */
   readonly encryptedShare: Uint8Array;
+  /** Recover although a ready coordinator could give the secrets. */
+  readonly force: boolean;
 }
 
 /** Where a recovery stands after a submission. */
@@ -82,11 +85,14 @@ export class UserRecovery {
   }
 
   /**
-   * Takes one share; with the last one needed, recovers. A wrong or repeated share costs nothing. A share that was part
-   * of a recovery which has come about is answered as the last one was.
+   * Takes one share; with the last one needed, recovers, and waits until a majority of the coordinators hold the secrets.
+   * A wrong or repeated share costs nothing. A share that was part of a recovery which has come about is answered as the
+   * last one was.
    *
-   * @throws QuorateError `not-ready` (nothing to recover), `not-found` (another instance), `rollback`, `decryption-failed`,
-   * `share-invalid`, `share-duplicate`, `unsupported` (no share owners), or why the recovery record could not be set.
+   * @throws QuorateError `not-ready` (nothing to recover), `not-found` (another instance), `already-exists` (a ready
+   * coordinator gives the secrets, and the share is not forced), `rollback`, `decryption-failed`, `share-invalid`,
+   * `share-duplicate`, `unsupported` (no share owners), `not-durable` (repeating the call waits on), or why the recovery
+   * record could not be set.
    */
   async submit(submission: ShareSubmission): Promise<RecoveryProgress> {
     const { audit } = this.#authority.ports;
@@ -94,6 +100,7 @@ export class UserRecovery {
       // What is meant for another instance does not wait among the changes of this one.
       this.#requireThisInstance(submission.instanceId);
       const progress = await this.#authority.changes.run(() => this.#submit(submission));
+      if (progress.record !== undefined) await this.#awaitDurable();
       audit.record({
         event: "share-submitted",
         keyId: submission.keyId,
@@ -116,6 +123,7 @@ export class UserRecovery {
     const history = this.#recoverable();
     if (history === undefined) return this.#repeated(submission);
     requireVerified(history, submission.verifiedRecord);
+    if (!submission.force) await this.#requireNobodyReady(history);
     const document = this.#currentSplit(history);
     await this.#add(document, submission, history.lineage);
     const { threshold } = document;
@@ -140,6 +148,27 @@ export class UserRecovery {
     throw new QuorateError("not-ready", "this coordinator is not waiting for shares", {
       hint: "quorate status shows its mode; only a coordinator that awaits recovery takes shares",
     });
+  }
+
+  async #awaitDurable(): Promise<void> {
+    const authority = this.#authority;
+    const state = authority.state?.payload;
+    if (state === undefined) return;
+    await authority.ports.group.awaitDurable(state, (record) => authority.covers(record));
+  }
+
+  /** Shares open a new epoch, which every other coordinator has to follow: not while one of them has all that is needed. */
+  async #requireNobodyReady(history: VerifiedHistory): Promise<void> {
+    const policy = appraisalPolicy(history.manifest, { allowDevelopment: this.#allowDevelopment });
+    const name = await this.#authority.ports.group.readyPeer(history, policy);
+    if (name === undefined) return;
+    throw new QuorateError(
+      "already-exists",
+      `${name} is ready: this coordinator recovers from it by itself`,
+      {
+        hint: "quorate status shows why it has not yet; quorate recover --force opens a new epoch",
+      },
+    );
   }
 
   #requireThisInstance(instanceId: string): void {

@@ -224,3 +224,14 @@ export const PEER_KEEPALIVE_TIMEOUT_MS = 5_000;
 export const PEER_STANDINGS_PER_SECOND_MAX = 1_000;
 /** Version text of a peer's build. */
 export const PEER_VERSION_CHARACTERS_MAX = 64;
+/** Longest wait for a peer's secrets: a session with a fresh quote on a shared device, and one answer. */
+export const PEER_RECOVERY_MS = 10_000;
+/** How long a peer that was asked for secrets may take before the next one is asked too. */
+export const PEER_HEDGE_MS = 150;
+/** First and longest pause before the same peers are asked again for the same secrets. */
+export const PEER_RECOVERY_BACKOFF_MS = 200;
+export const PEER_RECOVERY_BACKOFF_MAX_MS = 10_000;
+/** How often a head that is not as it should be is read again by itself. */
+export const STORE_RECHECK_MS = 1_000;
+/** How long a change waits for a majority of its coordinators to come in reach: sessions that are just being opened. */
+export const PEERS_PATIENCE_MS = 3_000;

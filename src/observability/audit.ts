@@ -38,6 +38,21 @@ export type AuditEvent =
       readonly epoch: number;
       readonly shareOwners: readonly string[];
     }
+  /** This coordinator got the secrets of a record from a peer. */
+  | {
+      readonly event: "recovered-from-peer";
+      readonly recordHash: string;
+      readonly peer: string;
+      readonly instance: string;
+    }
+  /** This coordinator gave them to one. */
+  | {
+      readonly event: "secrets-given";
+      readonly recordHash: string;
+      /** Its name by its own account. */
+      readonly peer: string;
+      readonly remote: string;
+    }
   | { readonly event: "state-stale"; readonly recordHash: string; readonly headHash: string }
   | { readonly event: "store-reasserted"; readonly recordHash: string; readonly shown: string }
   | { readonly event: "store-fork"; readonly recordHash: string; readonly shown: string };

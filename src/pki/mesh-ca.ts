@@ -121,12 +121,19 @@ export class MeshCa {
     parts: MeshCaParts,
   ): Promise<Result<MeshCa, QuorateError>> {
     const privateKey = parts.privateKey.use(importPrivateKey);
+    // As isKeyOf, but the key is wanted too.
     if (privateKey === undefined || keyIdOf(privateKey) !== parts.meshCaKey) {
       return err(new QuorateError("verification-failed", "the mesh CA key is not the record's"));
     }
     const verified = await verifyAuthorities(parts.certificates, parts);
     if (!verified.ok) return verified;
     return ok(new MeshCa(mesh, privateKey, parts.certificates, verified.value.intermediate));
+  }
+
+  /** True if `privateKey` (PKCS#8) is the private half of the key with this id: a record's `meshCaKey`. */
+  static isKeyOf(privateKey: Secret, meshCaKey: Sha256): boolean {
+    const key = privateKey.use(importPrivateKey);
+    return key !== undefined && keyIdOf(key) === meshCaKey;
   }
 
   /**

@@ -5,6 +5,7 @@ import { setTimeout as wait } from "node:timers/promises";
 import { type Address, formatAddress } from "../config/address.ts";
 import { QuorateError } from "../core/errors.ts";
 import { PEER_ADDRESSES_MAX, PEER_LOOKUP_MS } from "../core/limits.ts";
+import { err, ok } from "../core/result.ts";
 import type { Logger } from "../observability/log.ts";
 
 /** All addresses of a host name, as `node:dns` gives them. */
@@ -67,24 +68,23 @@ export class Discovery {
     this.#listeners.clear();
   }
 
-  /** Never rejects. */
   async #follow(index: number, { host, port }: Address): Promise<void> {
     const { log, lookup: find = lookUp, lookupMs = PEER_LOOKUP_MS } = this.#options;
     const { signal } = this.#closing;
     let problem: string | undefined;
     while (!signal.aborted) {
-      try {
-        const answers = await find(host);
-        if (signal.aborted) return;
+      const outcome = await find(host).then(ok, err);
+      if (signal.aborted) return;
+      if (outcome.ok) {
         if (problem !== undefined) log.info({ host }, "peers are found again");
         problem = undefined;
-        const found = answers.map(({ address }) => formatAddress({ host: address, port }));
+        const found = outcome.value.map(({ address }) => formatAddress({ host: address, port }));
         this.#found[index] = found.sort();
         this.#gather();
-      } catch (error) {
-        const reason = error instanceof Error && "code" in error ? String(error.code) : "failed";
-        if (problem !== reason && !signal.aborted)
-          log.warn({ host, error }, "peers can't be looked up; keeping those that were found");
+      } else {
+        const reason = reasonOf(outcome.error);
+        if (problem !== reason)
+          log.warn({ host, reason }, "peers can't be looked up; keeping those that were found");
         problem = reason;
       }
       // Rejects when it is closed, which the loop's condition sees.
@@ -106,6 +106,11 @@ export class Discovery {
     this.#addresses = addresses;
     for (const listener of this.#listeners) listener();
   }
+}
+
+/** The resolver's code, as `ENOTFOUND`. */
+function reasonOf(error: unknown): string {
+  return error instanceof Error && "code" in error ? String(error.code) : "unknown";
 }
 
 const lookUp: Lookup = (host) => lookup(host, { all: true });

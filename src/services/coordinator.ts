@@ -10,6 +10,13 @@ import { UserService } from "../gen/quorate/userapi/v1/user_pb.ts";
 import { Health } from "../gen/grpc/health/v1/health_pb.ts";
 import type { Logger } from "../observability/log.ts";
 import { Metrics } from "../observability/metrics.ts";
+import { connectedPeers } from "../recovery/connected-peers.ts";
+import { Discovery } from "../recovery/discovery.ts";
+import { startHeadRecheck } from "../recovery/head-recheck.ts";
+import { type PeerEvidence, unjudgedPeerEvidence } from "../recovery/peer-evidence.ts";
+import { PeerGroup } from "../recovery/peer-group.ts";
+import { PeerRecovery } from "../recovery/peer-recovery.ts";
+import { Peers } from "../recovery/peers.ts";
 import { logPort } from "../observability/port-log.ts";
 import type { Store } from "../store/store.ts";
 import { generateInstance, type InstanceIdentity } from "../transport/instance-identity.ts";
@@ -21,6 +28,7 @@ import { HealthState, healthService } from "./health.ts";
 import { meshService } from "./mesh-api.ts";
 import { modeLabel } from "./mode.ts";
 import { MeteredStore } from "./metered-store.ts";
+import { startPeerPort } from "./peer-port.ts";
 import { reflectionService } from "./reflection.ts";
 import { StateMetrics } from "./state-metrics.ts";
 import { userService } from "./user-api.ts";
@@ -38,6 +46,9 @@ export interface CoordinatorOptions {
   readonly allowDevelopment: boolean;
   readonly userAddress: Address;
   readonly meshAddress: Address;
+  readonly peerAddress: Address;
+  /** Peers' ports of the other coordinators; a DNS name stands for all its addresses. */
+  readonly peers: readonly Address[];
   /** `undefined`: no admin port. */
   readonly adminAddress: Address | undefined;
   readonly log: Logger;
@@ -53,22 +64,19 @@ const STOP_GRACE_MILLIS = 3_000;
 export class Coordinator {
   readonly userAddress: Address;
   readonly meshAddress: Address;
+  readonly peerAddress: Address;
   readonly adminAddress: Address | undefined;
   readonly #options: CoordinatorOptions;
-  readonly #authority: Authority;
-  readonly #user: SessionServer<Peer<unknown>>;
-  readonly #mesh: SessionServer<Peer<Workload>>;
-  readonly #admin: AdminServer | undefined;
+  readonly #parts: Parts;
   #stopped: Promise<void> | undefined;
 
   private constructor(options: CoordinatorOptions, parts: Parts) {
     this.#options = options;
-    this.#authority = parts.authority;
-    this.#user = parts.user;
-    this.#mesh = parts.mesh;
-    this.#admin = parts.admin;
-    this.userAddress = { host: options.userAddress.host, port: parts.user.address.port };
-    this.meshAddress = { host: options.meshAddress.host, port: parts.mesh.address.port };
+    this.#parts = parts;
+    const { user, mesh, peer } = parts;
+    this.userAddress = { host: options.userAddress.host, port: user.address.port };
+    this.meshAddress = { host: options.meshAddress.host, port: mesh.address.port };
+    this.peerAddress = { host: options.peerAddress.host, port: peer.address.port };
     this.adminAddress = parts.admin?.address;
   }
 
@@ -89,7 +97,7 @@ export class Coordinator {
 
   /** The mode's name, for logs. */
   get mode(): string {
-    return modeLabel(this.#authority);
+    return modeLabel(this.#parts.authority);
   }
 
   /** Takes no new calls, lets running ones finish for some seconds, then ends everything. Idempotent. */
@@ -98,9 +106,14 @@ export class Coordinator {
   }
 
   async #stop(): Promise<void> {
-    await Promise.all([this.#mesh.stop(STOP_GRACE_MILLIS), this.#user.stop(STOP_GRACE_MILLIS)]);
-    await this.#authority.close();
-    await this.#admin?.close();
+    const { authority, user, mesh, peer, peers, keepUp, admin } = this.#parts;
+    await Promise.all(keepUp.map((each) => each()));
+    // The peers' port last: until the others have noticed, this one may be the only one to give secrets.
+    await Promise.all([mesh.stop(STOP_GRACE_MILLIS), user.stop(STOP_GRACE_MILLIS)]);
+    await peer.stop(STOP_GRACE_MILLIS);
+    await peers.close();
+    await authority.close();
+    await admin?.close();
     await this.#options.store.close();
   }
 }
@@ -109,6 +122,10 @@ interface Parts {
   readonly authority: Authority;
   readonly user: SessionServer<Peer<unknown>>;
   readonly mesh: SessionServer<Peer<Workload>>;
+  readonly peer: SessionServer<Peer<PeerEvidence>>;
+  readonly peers: Peers;
+  /** End what keeps this coordinator up with the others. */
+  readonly keepUp: readonly (() => Promise<void>)[];
   readonly admin: AdminServer | undefined;
 }
 
@@ -143,14 +160,30 @@ async function startParts(
   // A coordinator that can't quote is of no use: fail at start, with the reason.
   await self.evidence();
   const store = new MeteredStore(options.store, metrics);
+  const judging = { appraiser, collateral, now };
+  const peers = new Peers(new Discovery({ peers: options.peers, log }), {
+    instance,
+    evidence: () => self.evidence(),
+    verifier: unjudgedPeerEvidence(judging),
+    log,
+  });
+  started.push(() => peers.close());
   const authority = await Authority.open({
     store,
     author: { name, instance: instance.keys.id },
+    group: new PeerGroup(name, connectedPeers(peers)),
+    allowDevelopment,
     log,
     audit,
     now,
   });
   started.push(() => authority.close());
+  const peerRecovery = new PeerRecovery({
+    ...{ ...judging, authority, peers, name, quoter, allowDevelopment, log, audit, metrics },
+    identity: instance.tls,
+  });
+  const keepUp = [() => peerRecovery.close(), startHeadRecheck(authority, peers)];
+  started.push(...keepUp);
   const recovery = new UserRecovery(authority, self, instance.hpke, allowDevelopment);
 
   const health = new HealthState();
@@ -164,6 +197,8 @@ async function startParts(
       allowDevelopment,
       version: options.version,
       startedAt,
+      peers,
+      peerRecovery,
     }),
     healthService(health),
     reflectionService([UserService, Health]),
@@ -193,6 +228,21 @@ async function startParts(
   });
   started.push(() => mesh.stop(0));
 
+  const peer = await startPeerPort({
+    ...{ ...judging, authority, audit, quoter, allowDevelopment, hpke: instance.hpke },
+    version: options.version,
+    address: options.peerAddress,
+    identity: instance.tls,
+    prover: instanceProver(instance, () => self.evidence()),
+    observe: (event) => {
+      logPort(options, event);
+      // Whoever has just connected is probably back: no need to wait for our next attempt.
+      if (event.kind === "opened") peers.nudge();
+    },
+    meterOf: (method) => metrics.calls.meterOf(method),
+  });
+  started.push(() => peer.stop(0));
+
   const stateMetrics = new StateMetrics({ metrics, instance: instance.keys.id, startedAt, now });
   const follow = (): void => {
     stateMetrics.show(authority);
@@ -205,7 +255,7 @@ async function startParts(
   follow();
   watchEvidenceExpiry({ metrics, authority, self, appraiser, collateral, now });
   ready = () => readiness(authority);
-  return { authority, user, mesh, admin };
+  return { authority, user, mesh, peer, peers, keepUp, admin };
 }
 
 function startUserPort(

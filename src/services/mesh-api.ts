@@ -13,7 +13,7 @@ import { spiffeId, verifyCertificateRequest } from "../pki/index.ts";
 import { type Service, service } from "../transport/grpc-service.ts";
 import type { Peer } from "../transport/proof.ts";
 import { requireAttested, type Session } from "../transport/session.ts";
-import { Wakeups } from "./wakeups.ts";
+import { Wakeups } from "../recovery/wakeups.ts";
 import type { Workload } from "./workloads.ts";
 
 export interface MeshApiPorts {

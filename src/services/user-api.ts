@@ -15,7 +15,10 @@ import { evidenceToMessage } from "../transport/evidence-message.ts";
 import { type Service, service } from "../transport/grpc-service.ts";
 import { type InstanceIdentity, signStatement } from "../transport/instance-identity.ts";
 import { historyPage } from "./history-page.ts";
-import { modeName, userMode } from "./mode.ts";
+import type { PeerLink } from "../recovery/peer-link.ts";
+import type { PeerRecovery } from "../recovery/peer-recovery.ts";
+import type { Peers } from "../recovery/peers.ts";
+import { modeName, modeOf, platformMessage, platformStatus, userMode } from "./mode.ts";
 
 export interface UserApiPorts {
   readonly authority: Authority;
@@ -27,6 +30,8 @@ export interface UserApiPorts {
   readonly version: string;
   /** Milliseconds since the Unix epoch. */
   readonly startedAt: number;
+  readonly peers: Pick<Peers, "list">;
+  readonly peerRecovery: Pick<PeerRecovery, "last">;
 }
 
 const NONCE_BYTES = 32;
@@ -133,10 +138,7 @@ function status(ports: UserApiPorts) {
     instance: instance.keys,
     version: ports.version,
     startedAt: timestampFromMs(ports.startedAt),
-    platform: {
-      platform: { snp: 1, tdx: 2 }[quoter.platform.id],
-      development: quoter.platform.development,
-    },
+    platform: platformStatus(quoter),
     ...(history === undefined
       ? {}
       : {
@@ -163,9 +165,50 @@ function status(ports: UserApiPorts) {
             sharesThreshold: progress.threshold,
           },
         }),
+    peers: ports.peers.list().map((link) => peerStatus(link)),
+    ...lastRecovery(ports),
     suspended: suspended?.message ?? notReady?.message ?? "",
     hint: (suspended ?? notReady)?.hint ?? "",
   };
+}
+
+function peerStatus(link: PeerLink) {
+  const { address, standing, problem } = link;
+  const instance = link.peer()?.instance;
+  return {
+    address,
+    name: instance?.name ?? "",
+    instanceId: instance?.id ?? "",
+    problem: problem?.message ?? "",
+    ...(standing === undefined
+      ? {}
+      : {
+          mode: modeOf(standing.mode),
+          heldRecord: standing.heldRecord ?? "",
+          generation: BigInt(standing.heldGeneration),
+          epoch: BigInt(standing.heldEpoch),
+          version: standing.version,
+          ...(standing.platform === undefined
+            ? {}
+            : { platform: platformMessage(standing.platform) }),
+        }),
+  };
+}
+
+/** The newest of: from a peer, by share owners. Which one it was, the record in force says. */
+function lastRecovery({ authority, peerRecovery }: UserApiPorts) {
+  const state = authority.state?.payload;
+  const { last } = peerRecovery;
+  if (last !== undefined) {
+    const { from, recordHash, at, millis } = last;
+    return { lastRecovery: { from, recordHash, at: timestampFromMs(at), millis } };
+  }
+  const record = state?.history.record;
+  const byThisInstance =
+    record?.kind === "recovery" && record.author.instance === authority.ports.author.instance;
+  if (state === undefined || record === undefined || !byThisInstance) return {};
+  const at = timestampFromMs(Date.parse(record.createdAt));
+  return { lastRecovery: { from: "", recordHash: state.recordHash, at, millis: 0 } };
 }
 
 function approval(keyId: string, signature: Uint8Array): Approval {

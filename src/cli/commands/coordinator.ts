@@ -4,7 +4,12 @@ import { once } from "node:events";
 import type { Writable } from "node:stream";
 import { Command } from "commander";
 import { formatAddress, parseAddress, type Address } from "../../config/address.ts";
-import { DEFAULT_ADMIN_PORT, DEFAULT_MESH_PORT, DEFAULT_USER_PORT } from "../../config/ports.ts";
+import {
+  DEFAULT_ADMIN_PORT,
+  DEFAULT_MESH_PORT,
+  DEFAULT_PEER_PORT,
+  DEFAULT_USER_PORT,
+} from "../../config/ports.ts";
 import { QuorateError } from "../../core/errors.ts";
 import { isDnsLabel } from "../../core/manifest/index.ts";
 import { AuditLog } from "../../observability/audit.ts";
@@ -22,6 +27,8 @@ interface CoordinatorFlags extends PlatformOptions, CollateralOptions {
   readonly store: string;
   readonly userAddress: Address;
   readonly meshAddress: Address;
+  readonly peerAddress: Address;
+  readonly peer: readonly Address[];
   readonly adminAddress: Address | undefined;
   readonly auditLog?: string;
   readonly logLevel: LogLevel;
@@ -61,6 +68,22 @@ export function coordinatorCommand(io: Io): Command {
       ),
     )
     .addOption(
+      addressFlag(
+        "--peer-address <address>",
+        "where other coordinators connect",
+        ANY_HOST,
+        DEFAULT_PEER_PORT,
+      ),
+    )
+    .addOption(
+      flag(
+        "--peer <address>",
+        "another coordinator's --peer-address, or a DNS name that stands for several (repeatable, or separated by commas)",
+      )
+        .argParser(peerAddresses)
+        .default([], "none"),
+    )
+    .addOption(
       flag("--admin-address <address>", "where probes and metrics are served, or none")
         .argParser((text) =>
           text === "none"
@@ -93,8 +116,8 @@ export function coordinatorCommand(io: Io): Command {
 A coordinator needs a TEE (AMD SEV-SNP or Intel TDX, seen through Linux configfs-tsm). Without one, try it with
 simulated evidence: quorate dev does everything, or quorate keygen dev-platform and --insecure-dev-attestation.
 
-It starts uninitialized (set a first manifest with quorate set), or, over a store with a history, awaiting recovery
-(share owners run quorate recover). SIGTERM lets running calls finish; a second signal does not wait.
+It starts uninitialized (set a first manifest with quorate set), or, over a store with a history, awaiting recovery: it
+gets its secrets from a ready coordinator (--peer) by itself, and if there is none, share owners run quorate recover. SIGTERM lets running calls finish; a second signal does not wait.
 `,
     );
   for (const option of [...platformFlags("coordinator"), ...collateralFlags()])
@@ -117,17 +140,20 @@ async function runCoordinator(io: Io, options: CoordinatorFlags): Promise<void> 
       allowDevelopment: options.insecureDevAttestation !== undefined,
       userAddress: options.userAddress,
       meshAddress: options.meshAddress,
+      peerAddress: options.peerAddress,
+      peers: options.peer,
       adminAddress: options.adminAddress,
       log,
       audit: new AuditLog(audit, io.now),
       version: VERSION,
       now: io.now,
     });
-    const { userAddress, meshAddress, adminAddress, mode } = coordinator;
+    const { userAddress, meshAddress, peerAddress, adminAddress, mode } = coordinator;
     log.info(
       {
         user: formatAddress(userAddress),
         mesh: formatAddress(meshAddress),
+        peer: formatAddress(peerAddress),
         ...(adminAddress === undefined ? {} : { admin: formatAddress(adminAddress) }),
         mode,
         version: VERSION,
@@ -163,6 +189,12 @@ function addressFlag(flags: string, description: string, host: string, port: num
   return flag(flags, description)
     .argParser((text) => parseAddress(text, fallback))
     .default(fallback, formatAddress(fallback));
+}
+
+/** Those that were given before, and the ones in `text`. */
+function peerAddresses(text: string, earlier: readonly Address[]): readonly Address[] {
+  const fallback = { host: "127.0.0.1", port: DEFAULT_PEER_PORT };
+  return [...earlier, ...text.split(",").map((each) => parseAddress(each.trim(), fallback))];
 }
 
 function parseName(text: string): string {

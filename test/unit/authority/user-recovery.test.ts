@@ -41,6 +41,7 @@ async function submitRaw(coordinator: TestCoordinator, share: Secret, keyId: str
     verifiedRecord: coordinator.history.recordHash,
     keyId,
     encryptedShare: unwrap(await hpkeSeal(hpkeKey, info, share)),
+    force: false,
   });
 }
 
@@ -165,6 +166,7 @@ describe("A share costs nothing if it is refused:", () => {
         verifiedRecord: coordinator.history.recordHash,
         keyId: ALICE.shareKeyId,
         encryptedShare: new Uint8Array(length),
+        force: false,
       }),
     );
     expect(error.code).toBe("decryption-failed");
@@ -228,6 +230,7 @@ describe("Recovery is refused", () => {
       verifiedRecord: "",
       keyId: ALICE.shareKeyId,
       encryptedShare: new Uint8Array(64),
+      force: false,
     };
     expect(await failureOf(empty.recovery.submit(submission))).toMatchObject({ code: "not-ready" });
   });
@@ -274,6 +277,7 @@ describe("Recovery is refused", () => {
       verifiedRecord: coordinator.history.recordHash,
       keyId: ALICE.shareKeyId,
       encryptedShare: new Uint8Array(64),
+      force: false,
     };
     const error = await failureOf(coordinator.recovery.submit(submission));
     expect(error.code).toBe("unsupported");
@@ -331,6 +335,7 @@ describe("A damaged history", () => {
             verifiedRecord: before.history.recordHash,
             keyId: ALICE.shareKeyId,
             encryptedShare: new Uint8Array(64),
+            force: false,
           }),
       ])
         expect((await failureOf(change())).code).toBe(error.code);

@@ -3,7 +3,7 @@ import { AuditLog } from "../../../src/observability/audit.ts";
 import { QuorateError } from "../../../src/core/errors.ts";
 import { Metrics } from "../../../src/observability/metrics.ts";
 import { meshService } from "../../../src/services/mesh-api.ts";
-import { Wakeups } from "../../../src/services/wakeups.ts";
+import { Wakeups } from "../../../src/recovery/wakeups.ts";
 import { MeshWorld, type TestCoordinator } from "../../fixtures/mesh.ts";
 
 let world: MeshWorld;
