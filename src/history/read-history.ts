@@ -1,5 +1,5 @@
 /** Reads a history from whoever has its documents, and verifies it: real hashes and signatures around `core/history`. */
-import type { Sha256 } from "../core/brand.ts";
+import { isSha256, type Sha256 } from "../core/brand.ts";
 import { QuorateError } from "../core/errors.ts";
 import {
   type ApprovalDuty,
@@ -41,8 +41,14 @@ export interface ReadHistoryOptions {
 /** Records whose documents and signatures are worked on at the same time. */
 const BATCH = 16;
 
+/** Key in the details of what {@link readHistory} throws: see {@link lackingDocument}. */
+const LACKING_DETAIL = "lackingDocument";
+
 /**
  * The verified history that ends in `head`.
+ *
+ * Documents are named by their hashes: the outcome for the same head and the same known history can change only with
+ * the document that is lacking.
  *
  * @throws QuorateError `verification-failed` with the record at which it breaks, or what `source` throws.
  */
@@ -71,6 +77,27 @@ export async function readHistory(
   for (const link of links.slice(start?.links.length ?? 0))
     await reader.references(link, link === links.at(-1));
   return new VerifiedHistory(links, documents);
+}
+
+/**
+ * The document whose lack broke a history, or whose bytes were others; `undefined` if nothing can mend it.
+ *
+ * @param error thrown by {@link readHistory}.
+ */
+export function lackingDocument({ details }: QuorateError): Sha256 | undefined {
+  const hash = details[LACKING_DETAIL];
+  return hash !== undefined && isSha256(hash) ? hash : undefined;
+}
+
+/** True if the source has a document, and no other bytes in its place. */
+export async function hasDocument(source: DocumentSource, hash: Sha256): Promise<boolean> {
+  try {
+    const bytes = await source.getDocument(hash);
+    return bytes !== undefined && sha256(bytes) === hash;
+  } catch (cause) {
+    if (isDamaged(cause)) return false;
+    throw cause;
+  }
 }
 
 /** True if the history key named in the record signed it. */
@@ -109,6 +136,7 @@ async function walkBack(
   throw new QuorateError(
     "verification-failed",
     `the history is broken at record ${walk.at}: ${WALK_FAULTS[walk.code]}`,
+    { details: walk.code === "record-missing" ? { [LACKING_DETAIL]: walk.at } : {} },
   );
 }
 
@@ -120,10 +148,31 @@ const WALK_FAULTS = {
 } as const;
 
 async function fetchRecord(source: DocumentSource, hash: Sha256): Promise<FetchedRecord> {
-  const bytes = await source.getDocument(hash);
+  const bytes = await documentFrom(source, hash);
   if (bytes === undefined) return { kind: "missing" };
   const parsed = parseRecord(bytes, sha256);
-  return parsed.ok ? { kind: "found", document: parsed.value } : { kind: "invalid" };
+  if (parsed.ok && parsed.value.hash === hash) return { kind: "found", document: parsed.value };
+  // Other bytes than those that were put there: the right ones may come back.
+  return sha256(bytes) === hash ? { kind: "invalid" } : { kind: "missing" };
+}
+
+/** A document, or the source's own error about it, which then says which one it is. */
+async function documentFrom(source: DocumentSource, hash: Sha256): Promise<Uint8Array | undefined> {
+  try {
+    return await source.getDocument(hash);
+  } catch (cause) {
+    if (!isDamaged(cause)) throw cause;
+    const { code, message, hint, faults, details } = cause;
+    throw new QuorateError(code, message, {
+      ...{ hint, faults, cause },
+      details: { ...details, [LACKING_DETAIL]: hash },
+    });
+  }
+}
+
+/** True for what a store says that finds other bytes under a hash by itself. */
+function isDamaged(cause: unknown): cause is QuorateError {
+  return cause instanceof QuorateError && cause.code === "store-corrupt";
 }
 
 /** Gathers the facts of one record after another. */
@@ -154,10 +203,22 @@ class LinkReader {
     const verified = verifyNext(before, { document, signatureValid, manifest, approvals });
     if (verified.ok) return verified.value;
     const { record, generation, epoch, message, code } = verified.error;
+    const { manifest: manifestHash, approvals: approvalsHash } = document.record;
+    const lacking =
+      code === "manifest-missing"
+        ? manifestHash
+        : code === "approvals-missing"
+          ? approvalsHash
+          : null;
     throw new QuorateError(
       "verification-failed",
       `the history is broken at generation ${generation}, epoch ${epoch} (record ${record}): ${message}`,
-      { details: { fault: code, record } },
+      {
+        details: {
+          ...{ fault: code, record },
+          ...(lacking === null ? {} : { [LACKING_DETAIL]: lacking }),
+        },
+      },
     );
   }
 
@@ -167,10 +228,12 @@ class LinkReader {
     for (const hash of referencesOf(link)) {
       if ((await this.#document(hash)) === undefined) missing.push(hash);
     }
-    if (!isHead || missing.length === 0) return;
+    const [lacking] = missing;
+    if (!isHead || lacking === undefined) return;
     throw new QuorateError(
       "verification-failed",
       `documents of the newest record are missing: ${missing.join(", ")}`,
+      { details: { [LACKING_DETAIL]: lacking } },
     );
   }
 
@@ -181,6 +244,7 @@ class LinkReader {
     throw new QuorateError(
       "verification-failed",
       `record ${hash} changed while the history was read`,
+      { details: { [LACKING_DETAIL]: hash } },
     );
   }
 
@@ -208,7 +272,7 @@ class LinkReader {
   async #document(hash: Sha256): Promise<Uint8Array | undefined> {
     const known = this.#documents.get(hash);
     if (known !== undefined) return known;
-    const bytes = await this.#source.getDocument(hash);
+    const bytes = await documentFrom(this.#source, hash);
     if (bytes === undefined || sha256(bytes) !== hash) return undefined;
     this.#documents.set(hash, bytes);
     return bytes;
