@@ -103,7 +103,7 @@ function unary<Peer>(
       response(method, await handler(wellFormed(call.request), context.opened()));
     answer().then(
       (message) => {
-        context.sent();
+        if (!call.cancelled) context.sent();
         callback(null, message, context.finish());
       },
       (error: unknown) => {
