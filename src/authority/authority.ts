@@ -194,6 +194,10 @@ export class Authority {
       await this.ports.group.prepare(prepared);
     } catch (cause) {
       this.#drop(pending);
+      await this.refresh();
+      // Those that refused may just have been the first to see another change.
+      if (prepared.base !== undefined && this.state?.payload !== prepared.base)
+        throw this.headMoved();
       throw cause;
     }
     return this.#send(pending);
@@ -263,6 +267,8 @@ export class Authority {
     const shown = expected === undefined ? null : sha256(expected.value);
     if (shown !== document.record.previous) {
       this.#drop(pending);
+      // The answer names the new head: the read that showed it may still be verifying it.
+      await this.refresh();
       throw this.headMoved();
     }
     let outcome: SwapOutcome["outcome"];

@@ -3,7 +3,6 @@
  * the Raft group, which takes this file's place.
  */
 import type { AppraisalPolicy, Verdict } from "../attestation/index.ts";
-import { allFailures } from "../attestation/verdict.ts";
 import type { InstanceKeys } from "../attestation/report-data.ts";
 import type { Enforced } from "../authority/enforced.ts";
 import type { Group, JudgedBy } from "../authority/group.ts";
@@ -47,15 +46,25 @@ const OUT_OF_REACH: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
   "cancelled",
 ]);
 
+/** How long is waited for peers, in milliseconds. */
+const PATIENCE = {
+  /** For a majority to come in reach. */
+  reachMs: PEERS_PATIENCE_MS as number,
+  /** For a majority to hold secrets. */
+  durableMs: DURABLE_WAIT_MS as number,
+};
+
 /** Majority questions to the coordinators of a manifest. */
 export class PeerGroup implements Group {
   readonly #name: string;
   readonly #source: PeerSource;
+  readonly #patience: typeof PATIENCE;
 
   /** @param name this coordinator's own, which always counts as present. */
-  constructor(name: string, source: PeerSource) {
+  constructor(name: string, source: PeerSource, patience: Partial<typeof PATIENCE> = {}) {
     this.#name = name;
     this.#source = source;
+    this.#patience = { ...PATIENCE, ...patience };
   }
 
   async requireMajority({ manifest, policy }: JudgedBy): Promise<void> {
@@ -65,7 +74,7 @@ export class PeerGroup implements Group {
       missing = [...absent].map(([name, why]) => `${name} (${why})`).join(", ");
       return manifest.coordinators.length - absent.size >= majorityOf(manifest);
     };
-    if (await this.#eventually(isPresent, PEERS_PATIENCE_MS)) return;
+    if (await this.#eventually(isPresent, this.#patience.reachMs)) return;
     throw new QuorateError(
       "no-quorum",
       `no majority of the manifest's coordinators is in reach and satisfies it; missing: ${missing}`,
@@ -138,7 +147,7 @@ export class PeerGroup implements Group {
       holders = new Set([this.#name, ...members.filter(holds).map(nameOf)]).size;
       return holders >= majorityOf(manifest);
     };
-    if (await this.#eventually(isDurable, DURABLE_WAIT_MS)) return;
+    if (await this.#eventually(isDurable, this.#patience.durableMs)) return;
     throw new QuorateError(
       "not-durable",
       `the change is in force, but not safe yet: ${holders} of ${manifest.coordinators.length} coordinators hold its secrets`,
@@ -219,7 +228,9 @@ async function refusalOf(
   try {
     const verdict = await peer.judge(policy);
     if (verdict.identity?.role === "coordinator") return undefined;
-    return allFailures(verdict)[0]?.message ?? "its policy has the role workload";
+    // What is wrong with the first set says more than that none matches.
+    const why = verdict.mismatches[0]?.failures[0] ?? verdict.failures[0];
+    return why?.message ?? "its policy has the role workload";
   } catch (cause) {
     // Evidence that can't be judged just now counts as little as evidence that was refused.
     return asError(cause).message;

@@ -1,7 +1,7 @@
 /** Coordinators with their ports, over one store: what they do for each other by themselves. */
 import { createServer } from "node:net";
 import { once } from "node:events";
-import { afterAll, beforeAll, describe, expect, it, onTestFinished, vi } from "vitest";
+import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
 import type { Address } from "../../../src/config/address.ts";
 import { Mode } from "../../../src/gen/quorate/userapi/v1/user_pb.ts";
 import { MeshWorld, type ManifestChoices } from "../../fixtures/mesh.ts";

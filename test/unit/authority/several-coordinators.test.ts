@@ -70,7 +70,7 @@ describe("A genesis that names several coordinators", () => {
     await world.coordinator(new ScriptedStore(store.backing), strange);
     const error = await failureOf(a.genesis(world.manifest(FIRST)));
     expect(error).toMatchObject({ code: "no-quorum" });
-    expect(error.message).toMatch(/coordinator-1 \(.*measurement/);
+    expect(error.message).toMatch(/coordinator-1 \(Other code/);
   });
 
   it("is refused if a coordinator in reach belongs to a mesh already", async () => {
@@ -84,17 +84,17 @@ describe("A genesis that names several coordinators", () => {
 
   it("is in force, and says that it is not durable, if nobody else gets the secrets in time", async () => {
     const [a, b, c] = await started();
-    const outcome = failureOf(a!.genesis(world.manifest(FIRST)));
-    const error = await outcome;
+    const error = await failureOf(a!.genesis(world.manifest(FIRST)));
     expect(error).toMatchObject({ code: "not-durable" });
     expect(error.message).toContain("1 of 3");
     expect(a!.authority.lifecycle.kind).toBe("ready");
-    const stop = recovering([b!, c!], a!);
-    await Promise.all([b!.authority.refresh(), c!.authority.refresh()]);
-    const again = await a!.genesis(world.manifest(FIRST));
-    expect(again.recordHash).toBe(recordOf(a!));
-    stop();
-  }, 20_000);
+    expect(a!.events("manifest-refused")).toEqual([]);
+    await b!.authority.refresh();
+    const again = a!.genesis(world.manifest(FIRST));
+    expect(await b!.recoverFrom(a!)).toBe(true);
+    expect((await again).recordHash).toBe(recordOf(a!));
+    expect(c!.authority.lifecycle.kind).toBe("uninitialized");
+  });
 });
 
 describe("An update at one of several coordinators", () => {
@@ -231,7 +231,7 @@ describe("Recovery by share owners", () => {
     });
     const error = await failureOf(restarted.submitShare(ALICE));
     expect(error).toMatchObject({ code: "already-exists" });
-    expect(error.message).toContain("coordinator-0 is ready");
+    expect(error.message).toMatch(/coordinator-[02] is ready/);
     const stop = recovering(world.others(restarted), restarted);
     await restarted.submitShare(ALICE, { force: true });
     await restarted.submitShare(BOB, { force: true });
