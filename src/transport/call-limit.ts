@@ -6,11 +6,14 @@ import { callFailure } from "./error-detail.ts";
 /**
  * Refuses calls beyond `callsMax` with `resource-exhausted`, so that messages being received on all connections
  * together stay bounded.
+ *
+ * @param onRefused hears of each one that is refused, by the path of its method.
  */
-export function callLimit(callsMax: number): ServerInterceptor {
+export function callLimit(callsMax: number, onRefused: (path: string) => void): ServerInterceptor {
   let running = 0;
-  return (_method, call) => {
+  return ({ path }, call) => {
     if (running >= callsMax) {
+      onRefused(path);
       const error = new QuorateError("resource-exhausted", "too many calls at once", {
         hint: "try again in a moment",
       });

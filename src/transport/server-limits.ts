@@ -38,8 +38,16 @@ export const SERVER_LIMITS = {
 /** Bounds of one port; see `core/limits.ts` for each one's reason. */
 export type ServerLimits = Readonly<typeof SERVER_LIMITS>;
 
-/** The part of the bounds that grpc-js enforces. */
-export function grpcServerOptions(limits: ServerLimits, takesPlain: boolean): ServerOptions {
+/**
+ * The part of the bounds that grpc-js enforces.
+ *
+ * @param onRefused hears of each call beyond `strangersCallsMax`, by the path of its method.
+ */
+export function grpcServerOptions(
+  limits: ServerLimits,
+  takesPlain: boolean,
+  onRefused: (path: string) => void,
+): ServerOptions {
   return {
     "grpc.max_concurrent_streams": limits.connectionCallsMax,
     "grpc.max_receive_message_length": limits.messageBytesMax,
@@ -50,6 +58,6 @@ export function grpcServerOptions(limits: ServerLimits, takesPlain: boolean): Se
     "grpc.keepalive_timeout_ms": KEEPALIVE_TIMEOUT_MS,
     // Statistics of every connection and call that nobody reads.
     "grpc.enable_channelz": 0,
-    interceptors: takesPlain ? [callLimit(limits.strangersCallsMax)] : [],
+    interceptors: takesPlain ? [callLimit(limits.strangersCallsMax, onRefused)] : [],
   };
 }

@@ -1,5 +1,5 @@
 /** A port: admission, TLS, the attested handshake where asked for, then gRPC. */
-import { Server as GrpcServer, ServerCredentials } from "@grpc/grpc-js";
+import { Server as GrpcServer, ServerCredentials, status } from "@grpc/grpc-js";
 import { once } from "node:events";
 import { createServer, type AddressInfo, type Server, type Socket } from "node:net";
 import type { TLSSocket } from "node:tls";
@@ -72,6 +72,8 @@ export class SessionServer<Peer> {
   readonly #limits: ServerLimits;
   readonly #admission: Admission;
   readonly #registry = new SessionRegistry<Peer>();
+  /** By the paths of methods. */
+  readonly #meters = new Map<string, CallMeter>();
   readonly #tcp: Server;
   readonly #tls: TlsAcceptor;
   readonly #grpc: GrpcServer;
@@ -84,13 +86,15 @@ export class SessionServer<Peer> {
     this.#options = options;
     this.#limits = { ...SERVER_LIMITS, ...options.limits };
     this.#admission = new Admission(this.#limits);
-    this.#grpc = new GrpcServer(grpcServerOptions(this.#limits, options.plain));
+    this.#grpc = new GrpcServer(
+      grpcServerOptions(this.#limits, options.plain, (path) => this.#refusedCall(path)),
+    );
     for (const service of options.services) {
       const { definition, handlers } = grpcService(service, {
         sessionOf: (call) => this.#registry.sessionOf(call),
         onInternalError: (error, call) => this.#observe({ kind: "internal-error", error, ...call }),
         onEnded: (call) => this.#observe({ kind: "call-ended", call }),
-        meterOf: options.meterOf ?? (() => NO_METER),
+        meterOf: (method) => this.#meterOf(method),
       });
       this.#grpc.addService(definition, handlers);
     }
@@ -269,6 +273,19 @@ export class SessionServer<Peer> {
     if (session.kind === "attested") place.leave();
     this.#observe({ kind: "opened", session });
     this.#injector.injectConnection(socket);
+  }
+
+  #meterOf(method: MeteredMethod): CallMeter {
+    const meter = this.#options.meterOf?.(method) ?? NO_METER;
+    this.#meters.set(`/${method.service}/${method.name}`, meter);
+    return meter;
+  }
+
+  /** No handler hears of a call that there is no room for, but whoever counts calls does. */
+  #refusedCall(path: string): void {
+    const meter = this.#meters.get(path);
+    meter?.started();
+    meter?.handled(status.RESOURCE_EXHAUSTED, 0);
   }
 
   #observe(event: TransportEvent<Peer>): void {

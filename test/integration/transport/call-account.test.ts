@@ -10,7 +10,14 @@ import { NewMeshCertResponseSchema } from "../../../src/gen/quorate/meshapi/v1/m
 import { Metrics } from "../../../src/observability/metrics.ts";
 import { serviceClient } from "../../../src/transport/grpc-client.ts";
 import { service } from "../../../src/transport/grpc-service.ts";
-import { attestedClient, type FixturePeer, meshService, startServer } from "./fixture.ts";
+import type { SessionServerOptions } from "../../../src/transport/session-server.ts";
+import {
+  attestedClient,
+  failureOf,
+  type FixturePeer,
+  meshService,
+  startServer,
+} from "./fixture.ts";
 
 /** How the handler, or what befalls it, ends a call. */
 const ENDINGS = ["ok", "error", "bug", "cancelled", "deadline", "connection lost"] as const;
@@ -88,12 +95,13 @@ function scriptedServices() {
   return { services: [mesh, bidi], script, started };
 }
 
-async function scripted() {
+async function scripted(options: Partial<SessionServerOptions<FixturePeer>> = {}) {
   const metrics = new Metrics();
   const { services, script, started } = scriptedServices();
   const fixture = await startServer({
     services,
     meterOf: (method) => metrics.calls.meterOf(method),
+    ...options,
   });
   let calls = 0;
   /** Makes one call on a connection of its own, and ends it as told. */
@@ -123,7 +131,7 @@ async function scripted() {
     await settled;
     channel.close();
   };
-  return { metrics, fixture, run };
+  return { metrics, fixture, script, run };
 }
 
 async function* one<T>(message: T): AsyncGenerator<T> {
@@ -225,6 +233,25 @@ describe("the account of calls", () => {
     await watch.next();
     expect(await sums(metrics, "grpc_server_msg_sent_total", "grpc_method")).toEqual({
       WatchTrust: 2,
+    });
+    await watch.return?.();
+  });
+
+  it("has the calls that there was no room for", async () => {
+    const limits = { strangersCallsMax: 1 };
+    const { metrics, fixture, script } = await scripted({ plain: true, limits });
+    script.next = "cancelled";
+    const { mesh } = await attestedClient(fixture.address);
+    const watch = mesh.watchTrust({})[Symbol.asyncIterator]();
+    await watch.next();
+    const refused = await failureOf(mesh.newMeshCert({}));
+    expect(refused.code).toBe("resource-exhausted");
+    expect(await sums(metrics, "grpc_server_started_total", "grpc_method")).toEqual({
+      WatchTrust: 1,
+      NewMeshCert: 1,
+    });
+    expect(await sums(metrics, "grpc_server_handled_total", "grpc_code")).toEqual({
+      ResourceExhausted: 1,
     });
     await watch.return?.();
   });

@@ -20,7 +20,7 @@ function start(interceptor: ServerInterceptor, alive = true) {
       refused = code;
     },
   } as unknown as Call;
-  const call = interceptor({} as never, base);
+  const call = interceptor({ path: "/a/B" } as never, base);
   call.start({
     onReceiveMetadata: () => undefined,
     onReceiveMessage: () => undefined,
@@ -36,7 +36,8 @@ function start(interceptor: ServerInterceptor, alive = true) {
 
 describe("the call limit", () => {
   it("refuses what is too much, and gives places back when calls end", () => {
-    const limit = callLimit(2);
+    const paths: string[] = [];
+    const limit = callLimit(2, (path) => paths.push(path));
     const first = start(limit);
     start(limit);
     expect(start(limit).refused()).toBe(status.RESOURCE_EXHAUSTED);
@@ -44,16 +45,17 @@ describe("the call limit", () => {
     expect(first.cancelled()).toBe(1);
     expect(start(limit).refused()).toBeUndefined();
     expect(start(limit).refused()).toBe(status.RESOURCE_EXHAUSTED);
+    expect(paths).toEqual(["/a/B", "/a/B"]);
   });
 
   it("keeps no place for a call that was reset before it started", () => {
-    const limit = callLimit(1);
+    const limit = callLimit(1, () => undefined);
     for (let i = 0; i < 5; i++) expect(start(limit, false).refused()).toBeUndefined();
     expect(start(limit).refused()).toBeUndefined();
   });
 
   it("gives a place back once, even if the end is reported twice", () => {
-    const limit = callLimit(1);
+    const limit = callLimit(1, () => undefined);
     const call = start(limit);
     call.end();
     call.end();
