@@ -252,6 +252,7 @@ async function startParts(
     for (const session of mesh.sessions()) closeIfExcluded(session, authority, log, now);
   };
   authority.onChange(follow);
+  peers.onChange(() => stateMetrics.showPeers(peers.list()));
   follow();
   watchEvidenceExpiry({ metrics, authority, self, appraiser, collateral, now });
   ready = () => readiness(authority);

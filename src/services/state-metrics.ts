@@ -5,6 +5,7 @@ import type { InstanceId } from "../core/brand.ts";
 import { parseCertificate } from "../crypto/x509-view.ts";
 import type { VerifiedHistory } from "../history/verified-history.ts";
 import type { Metrics } from "../observability/metrics.ts";
+import type { PeerLink } from "../recovery/peer-link.ts";
 import { modeLabel } from "./mode.ts";
 
 export interface StateMetricsPorts {
@@ -35,6 +36,16 @@ export class StateMetrics {
     metrics.suspended.set(authority.suspended === undefined ? 0 : 1);
     if (enforced !== undefined) this.#showExpiry(enforced);
     if (authority.history !== undefined) this.#showLag(authority.history);
+  }
+
+  /** To be called whenever a peer has come, gone, or changed. */
+  showPeers(links: readonly Pick<PeerLink, "standing">[]): void {
+    const standings = links.flatMap(({ standing }) => standing ?? []);
+    this.#ports.metrics.setPeers({
+      connected: standings.length,
+      ready: standings.filter(({ mode }) => mode === "ready").length,
+      unreachable: links.length - standings.length,
+    });
   }
 
   #showExpiry(history: VerifiedHistory): void {
