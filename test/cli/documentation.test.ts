@@ -36,6 +36,7 @@ describe("docs/cli.md", () => {
     const listen = {
       QUORATE_USER_ADDRESS: any,
       QUORATE_MESH_ADDRESS: any,
+      QUORATE_PEER_ADDRESS: any,
       QUORATE_ADMIN_ADDRESS: any,
     };
     let reach: Record<string, string> = {};

@@ -145,7 +145,9 @@ export class Workbench {
         "--mesh-address",
         listen.mesh,
       ],
-      ...["--admin-address", "127.0.0.1:0", "--log-format", "json"],
+      // Alone: any port will do for peers and for probes, and takes none that another program waits for.
+      ...["--peer-address", "127.0.0.1:0", "--admin-address", "127.0.0.1:0"],
+      ...["--log-format", "json"],
     ];
     this.#onCommand(`quorate ${args.join(" ")}`);
     const process = new RunningCommand(this.folder, args);

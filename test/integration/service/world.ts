@@ -105,7 +105,8 @@ export class World {
     const process = this.start([
       ...["coordinator", "--store", `file:${store}`, "--policy", "coordinator.policy.json"],
       ...["--insecure-dev-attestation", "platform", "--log-format", "json"],
-      ...["--user-address", any, "--mesh-address", any, "--admin-address", any, ...more],
+      ...["--user-address", any, "--mesh-address", any, "--peer-address", any],
+      ...["--admin-address", any, ...more],
     ]);
     const { user, mesh, admin, mode } = await process.logged("listening");
     const text = String;
