@@ -28,6 +28,11 @@ export function printResult(
     io.stdout.write(result.text.endsWith("\n") ? result.text : `${result.text}\n`);
 }
 
+/** Prints one of many results, as JSON on a line of its own. */
+export function printJsonLine(io: Io, value: unknown): void {
+  io.stdout.write(`${JSON.stringify(value, jsonValue)}\n`);
+}
+
 /** One line for people on standard error, whatever the output format. */
 export function note(io: Io, text: string): void {
   io.stderr.write(`${text}\n`);

@@ -252,5 +252,16 @@ describe("a reader or a person that goes away", () => {
     await watching.printed(/((?:state:[^]*){5})/);
     watching.signal("SIGTERM");
     expect(await watching.ended).toBe(0);
+    // No terminal: nothing to clear.
+    expect(watching.stdout).not.toContain("\u001b");
+  });
+
+  it("prints one JSON document a line from status --watch -o json", async () => {
+    const watching = world.start(["status", "--watch", "-o", "json", ...user]);
+    const two = await watching.printed(/^((?:\{[^\n]*\}\n){2})/);
+    watching.signal("SIGTERM");
+    expect(await watching.ended).toBe(0);
+    for (const line of two.trim().split("\n"))
+      expect(JSON.parse(line)).toMatchObject({ mode: "ready", peers: [], lastRecovery: null });
   });
 });

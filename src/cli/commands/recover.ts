@@ -16,6 +16,7 @@ import { provedHistory } from "./verify.ts";
 interface RecoverOptions extends ConnectOptions {
   readonly shareKey: string;
   readonly verified: string;
+  readonly force: boolean;
   readonly output: OutputFormat;
 }
 
@@ -31,12 +32,21 @@ export function recoverCommand(io: Io): Command {
         "what quorate verify wrote the last time you looked",
       ).makeOptionMandatory(),
     )
+    .addOption(
+      flag(
+        "--force",
+        "recover although another coordinator is ready; its group is left behind",
+      ).default(false),
+    )
     .addOption(outputFlag())
     .addHelpText(
       "after",
       `
 The encrypted share is fetched from the coordinator's history, decrypted here, and encrypted again to the key of the one
 instance whose evidence was verified. A store that was rolled back behind what you verified is refused.
+
+One ready coordinator gives the secrets to the others by itself, so shares are refused while one is in reach. --force is
+for the case that it must not: the recovery opens a new epoch and supersedes what that one enforces.
 
 Example:
   quorate recover --share-key alice-share.key.pem --verified verified
@@ -81,6 +91,7 @@ Example:
           verifiedRecord: seen.recordHash,
           keyId,
           encryptedShare: unwrap(sealed),
+          force: options.force,
         },
         client.call,
       );
