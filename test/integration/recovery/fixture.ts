@@ -70,6 +70,8 @@ export interface PeerPort {
   readonly port: number;
   readonly instance: InstanceIdentity;
   readonly server: SessionServer<Peer<PeerEvidence>>;
+  /** How often it has told a watcher something. */
+  told(): number;
   /** Sent to every watcher, now and whenever it changes. */
   say(standing: StandingFields | undefined): void;
 }
@@ -101,6 +103,7 @@ export async function startPeer(
     ...evidencePorts(world),
     policy: options.judgedBy ?? (() => undefined),
   });
+  let told = 0;
   const said = () => (standing === undefined ? {} : { standing: create(StandingSchema, standing) });
   const server = await SessionServer.start<Peer<PeerEvidence>>({
     host: "127.0.0.1",
@@ -123,6 +126,7 @@ export async function startPeer(
           try {
             while (!signal.aborted) {
               yield said();
+              told += 1;
               if (options.endsWatches === true) return;
               await wakeups.next();
             }
@@ -137,6 +141,7 @@ export async function startPeer(
   const { port } = server.address;
   return {
     ...{ address: `127.0.0.1:${port}`, port, instance, server },
+    told: () => told,
     say(next) {
       standing = next;
       for (const each of watchers) each.wake();

@@ -54,6 +54,7 @@ describe("a link to a peer", () => {
     const session = await eventually("session", () => link.peer());
     expect(changes.count).toBe(1);
     peer.say({ ...READY });
+    await eventually("the same again", () => peer.told() === 2);
     peer.say({ ...READY, mode: Mode.STALE });
     await eventually("stale", () => link.standing?.mode === "stale");
     expect(changes.count).toBe(2);
@@ -85,6 +86,7 @@ describe("a link to a peer", () => {
     const problem = await eventually("problem", () => link.problem);
     expect(problem).toMatchObject({ code: "unreachable" });
     expect(problem.message).toBe(`no connection to ${gone.address}: ECONNREFUSED`);
+    await eventually("another attempt", () => link.problem !== problem);
     await startPeer(world, { port: gone.port });
     await eventually("session", () => link.peer());
     expect(link.problem).toBeUndefined();
@@ -220,12 +222,13 @@ describe("a link to a peer", () => {
   it("begins a new session when the server says farewell because of the old one's age", async () => {
     const limits = { connectionAgeMs: 300, connectionAgeGraceMs: 3_600_000 };
     const peer = await startPeer(world, { limits });
-    const { link } = await openLink(world, peer.address);
+    const { link, logged } = await openLink(world, peer.address);
     const first = await eventually("session", () => link.peer());
     await eventually("next session", () => {
       const session = link.peer();
       return session !== undefined && session !== first;
     });
+    expect(logged.join()).toContain("the connection to the peer has ended");
   });
 
   it("notices a peer that vanished without a word", async () => {
