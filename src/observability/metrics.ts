@@ -1,5 +1,6 @@
 /** Prometheus metrics. Every series exists from the start with value 0, so that a rate over it never misses the first event. */
 import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from "prom-client";
+import { FAILURE_MEANINGS } from "../attestation/failure.ts";
 import { CallMetrics } from "./call-metrics.ts";
 
 /** Values of the `mode` label of `quorate_mode`; exactly one of them is 1. */
@@ -105,7 +106,9 @@ export class Metrics {
     collectDefaultMetrics({ register: this.registry });
     this.setMode("uninitialized");
     this.appraisals.inc({ result: "accepted", reason: "" }, 0);
-    this.appraisals.inc({ result: "refused", reason: "" }, 0);
+    for (const reason of Object.keys(FAILURE_MEANINGS)) {
+      this.appraisals.inc({ result: "refused", reason }, 0);
+    }
     for (const certificate of CERTIFICATES) this.certificateExpiry.set({ certificate }, 0);
     this.setPeers({ connected: 0, ready: 0, unreachable: 0 });
     for (const result of RECOVERY_RESULTS) {
