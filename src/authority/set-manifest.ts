@@ -56,6 +56,8 @@ export async function setManifest(
     // Nothing that depends on the state: a bad request never waits in the queue.
     const manifest = parseForCoordinator(request.manifest, author.name);
     const change = new ManifestChange(authority, self, request, manifest, allowDevelopment);
+    // Nor does one that nobody approved: strangers must not take the places of owners.
+    await change.authorise();
     const state = await authority.changes.run(() => change.run());
     await group.awaitDurable(state, (record) => authority.covers(record));
     return state;
@@ -84,6 +86,17 @@ function parseForCoordinator(bytes: Uint8Array, name: string): Manifest {
   );
 }
 
+/** A request that enough owners approved, and what it is on top of. */
+type Authorised =
+  | { readonly kind: "genesis"; readonly checked: readonly CheckedApproval[] }
+  | {
+      readonly kind: "update";
+      readonly state: Enforced;
+      readonly checked: readonly CheckedApproval[];
+    }
+  /** In force already: the repetition of a call whose answer was lost, or that waits for others. */
+  | { readonly kind: "repeated"; readonly state: Enforced };
+
 class ManifestChange {
   readonly #authority: Authority;
   readonly #self: SelfAppraisal;
@@ -105,20 +118,32 @@ class ManifestChange {
     this.#allowDevelopment = allowDevelopment;
   }
 
-  async run(): Promise<Enforced> {
+  /** What the request comes to on top of the head of now. @throws QuorateError why it is not authorised, or not now */
+  async authorise(): Promise<Authorised> {
     const authority = this.#authority;
-    await authority.settle();
     await authority.refresh();
     if (authority.problem !== undefined) throw authority.problem;
     const { lifecycle } = authority;
     if (lifecycle.kind === "uninitialized" && lifecycle.storeHasHead === false)
-      return this.#genesis();
+      return this.#authoriseGenesis();
     const state = await authority.confirm();
-    const repeated = await this.#repeated(state);
-    return repeated ?? this.#update(state);
+    return (await this.#repeated(state)) ?? this.#authoriseUpdate(state);
   }
 
-  async #genesis(): Promise<Enforced> {
+  async run(): Promise<Enforced> {
+    await this.#authority.settle();
+    const authorised = await this.authorise();
+    switch (authorised.kind) {
+      case "repeated":
+        return authorised.state;
+      case "genesis":
+        return this.#genesis(authorised.checked);
+      case "update":
+        return this.#update(authorised.state, authorised.checked);
+    }
+  }
+
+  async #authoriseGenesis(): Promise<Authorised> {
     const request = this.#request;
     if (request.previousRecord !== "") {
       throw new QuorateError(
@@ -133,6 +158,17 @@ class ManifestChange {
     const hash = sha256(request.manifest);
     const checked = await this.#approved(this.#manifest.owners, genesisApprovalBytes(hash));
     await this.#requireBinding(hash);
+    return { kind: "genesis", checked };
+  }
+
+  async #authoriseUpdate(state: Enforced): Promise<Authorised> {
+    const { lineage, lastSet } = state.history;
+    if (this.#request.previousRecord !== lastSet.hash) throw this.#authority.headMoved();
+    const signed = this.#updateBytes(lineage, lastSet.hash);
+    return { kind: "update", state, checked: await this.#approved(state.manifest.owners, signed) };
+  }
+
+  async #genesis(checked: readonly CheckedApproval[]): Promise<Enforced> {
     const approved = await this.#complete(checked, new Map());
     const judgedBy = await this.#requireCoordinators();
     await this.#authority.ports.group.requireNoLineage(judgedBy);
@@ -140,13 +176,7 @@ class ManifestChange {
     return this.#commit(await prepareGenesis(approved, engine, this.#making()), approved);
   }
 
-  async #update(state: Enforced): Promise<Enforced> {
-    const { history } = state;
-    if (this.#request.previousRecord !== history.lastSet.hash) throw this.#authority.headMoved();
-    const checked = await this.#approved(
-      state.manifest.owners,
-      this.#updateBytes(history.lineage, history.lastSet.hash),
-    );
+  async #update(state: Enforced, checked: readonly CheckedApproval[]): Promise<Enforced> {
     if (state.manifest.trustDomain !== this.#manifest.trustDomain) {
       const path = "$.trustDomain";
       const message = "cannot change within a lineage: the root certificate carries it";
@@ -156,13 +186,13 @@ class ManifestChange {
         { faults: [{ path, message }] },
       );
     }
-    const approved = await this.#complete(checked, history.documents);
+    const approved = await this.#complete(checked, state.history.documents);
     await this.#requireCoordinators();
     return this.#commit(await prepareUpdate(state, approved, this.#making()), approved);
   }
 
   /** A set whose predecessor and manifest are those of the last set succeeds again, also below later takeovers. */
-  async #repeated(state: Enforced): Promise<Enforced | undefined> {
+  async #repeated(state: Enforced): Promise<Authorised | undefined> {
     const { history } = state;
     const { lastSet, setBeforeLast } = history;
     const request = this.#request;
@@ -178,7 +208,7 @@ class ManifestChange {
         before.manifest.owners,
         this.#updateBytes(history.lineage, before.recordHash),
       );
-    return state;
+    return { kind: "repeated", state };
   }
 
   #updateBytes(lineage: Sha256, predecessor: Sha256): Uint8Array {

@@ -235,3 +235,5 @@ export const PEER_RECOVERY_BACKOFF_MAX_MS = 10_000;
 export const STORE_RECHECK_MS = 1_000;
 /** How long a change waits for a majority of its coordinators to come in reach: sessions that are just being opened. */
 export const PEERS_PATIENCE_MS = 3_000;
+/** How long a change waits for further coordinators to take its key, once enough have: they answer within milliseconds. */
+export const PREPARE_GRACE_MS = 100;

@@ -2,6 +2,7 @@
  * The other coordinators as the authority asks for them, over attested sessions: DESIGN section 8 as far as it goes without
  * the Raft group, which takes this file's place.
  */
+import { setTimeout as delay } from "node:timers/promises";
 import type { AppraisalPolicy, Verdict } from "../attestation/index.ts";
 import type { InstanceKeys } from "../attestation/report-data.ts";
 import type { Enforced } from "../authority/enforced.ts";
@@ -10,7 +11,7 @@ import type { Prepared } from "../authority/next-record.ts";
 import { type PrepareMessage, prepareInfo } from "../authority/receive-prepare.ts";
 import type { Sha256 } from "../core/brand.ts";
 import { type ErrorCode, QuorateError } from "../core/errors.ts";
-import { DURABLE_WAIT_MS, PEERS_PATIENCE_MS } from "../core/limits.ts";
+import { DURABLE_WAIT_MS, PREPARE_GRACE_MS, PEERS_PATIENCE_MS } from "../core/limits.ts";
 import type { Manifest } from "../core/manifest/index.ts";
 import { unwrap } from "../core/result.ts";
 import { hpkeSeal } from "../crypto/index.ts";
@@ -115,6 +116,8 @@ export class PeerGroup implements Group {
       }
     });
     await untilEnough(tasks, isEnough);
+    // Whoever sees the head without the key turns stale, and has to ask for it: worth a short wait.
+    await Promise.race([Promise.allSettled(tasks), delay(PREPARE_GRACE_MS, undefined, { ref: false })]);
     if (isEnough()) return;
     throw new QuorateError(
       "unavailable",

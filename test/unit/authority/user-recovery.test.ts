@@ -62,10 +62,10 @@ describe("A restarted coordinator", () => {
     [BOB, CAROL],
   ])("recovers the same seed with any two of three shares", async (...people) => {
     const { before, coordinator } = await restarted();
+    const { record: old } = before.history;
     const state = await coordinator.recover(people);
     const { record } = state.history;
     expect(record).toMatchObject({ kind: "recovery", generation: 2, epoch: 2, recoveryCount: 1 });
-    const { record: old } = before.history;
     expect(record).toMatchObject({ manifest: old.manifest, shares: old.shares, fenced: false });
     expect(record.rootCaCertificate).toBe(old.rootCaCertificate);
     expect(record.meshCaKey).not.toBe(old.meshCaKey);
