@@ -2,7 +2,7 @@ import { mkdtemp, readdir, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
-import { eventually, processesIn, quorate, Running } from "./processes.ts";
+import { eventually, killNow, processesIn, quorate, Running } from "./processes.ts";
 
 vi.setConfig({ testTimeout: 120_000, hookTimeout: 120_000 });
 
@@ -12,6 +12,7 @@ beforeAll(async () => {
 });
 afterAll(async () => {
   const left = processesIn(folder);
+  left.forEach(killNow);
   await rm(folder, { recursive: true, force: true });
   expect(left).toEqual([]);
 });
