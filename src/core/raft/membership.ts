@@ -9,7 +9,7 @@ import type { RefusalReason } from "./messages.ts";
 import { appendOwn } from "./own-entries.ts";
 import type { Progress } from "./progress.ts";
 import { advanceCommit, broadcastAppend, receivers, sendEntries } from "./replication.ts";
-import { newProgress } from "./roles.ts";
+import { becomeFollower, newProgress } from "./roles.ts";
 import type { Leader, RaftState } from "./state.ts";
 import type { NodeId } from "./types.ts";
 
@@ -35,7 +35,13 @@ export function applyChanges(state: RaftState, entries: readonly Entry[]): void 
     adoptConfiguration(state, result.value, entry.index);
     changed = true;
   }
-  if (changed && state.role.kind === "leader") lead(state, state.role);
+  if (!changed) return;
+  const { role } = state;
+  if (role.kind === "leader") lead(state, role);
+  // A refusal told a candidate of the commit: it must not win as a node that may not lead.
+  else if (role.kind !== "follower" && !isVoter(state.configuration, state.id)) {
+    becomeFollower(state, state.term, undefined);
+  }
 }
 
 /** A leader takes its own new configuration up. */

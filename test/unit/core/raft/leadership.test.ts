@@ -147,6 +147,37 @@ describe("a hand-over", () => {
   });
 });
 
+describe("a candidate", () => {
+  it.each(["remove", "add-learner"] as const)(
+    "gives up when a refusal tells it that it is no voter any more (%s)",
+    (kind) => {
+      const cluster = new Cluster(["a", "b", "c", "d"], { preVote: false });
+      cluster.elect("a");
+      const node = cluster.node("d");
+      // The change reaches d, the word that it is committed does not.
+      cluster.lost = (message) =>
+        message.to === "d" && "commit" in message && Number(message.commit) > 2;
+      cluster.node("a").proposeConfigChange(cluster.nextId(), {
+        transition: "auto",
+        steps: [{ kind, node: "d" }],
+        context: new Uint8Array(),
+      });
+      cluster.settle();
+      expect([cluster.node("a").applied, node.applied]).toEqual([3, 2]);
+      node.campaign();
+      cluster.flush("d");
+      expect(node.role).toBe("candidate");
+      const answer = { type: "vote-answer", groupId: "group", to: "d", term: 2 } as const;
+      const commit = { term: 1, index: 3 };
+      for (const from of ["a", "b", "c"]) {
+        expect(node.step({ ...answer, from, granted: from !== "a", commit }).ok).toBe(true);
+        cluster.flush("d");
+        expect([node.role, node.term]).toEqual(["follower", 2]);
+      }
+    },
+  );
+});
+
 describe("a halted node", () => {
   it("says nothing more, not even what it had ready, and ends its requests as unknown", () => {
     const cluster = new Cluster(["a", "b", "c"]);
