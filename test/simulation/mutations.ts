@@ -1,5 +1,7 @@
 /** Faults planted in the core's source, each of which a batch must find. */
 
+import type { FaultKind } from "./options.ts";
+
 /** One piece of a file in `src/core/raft`, which occurs there exactly once, and what stands there instead. */
 export interface Replacement {
   readonly file: string;
@@ -10,10 +12,12 @@ export interface Replacement {
 /** A fault that a developer could make. */
 export interface Mutation {
   readonly title: string;
+  /** The faults of the simulation that reveal it, where all of them together would hide it behind others. */
+  readonly only?: readonly FaultKind[];
   readonly replacements: readonly Replacement[];
 }
 
-/** The list of the specification, in its order. */
+/** The list of the specification, in its order, then what a duplicated proposal needs. */
 export const MUTATIONS: readonly Mutation[] = [
   one(
     "own-term check dropped",
@@ -104,6 +108,30 @@ export const MUTATIONS: readonly Mutation[] = [
       },
     ],
   },
+  one(
+    "repeated proposal decided anew",
+    "proposing.ts",
+    "known ?? decideProposal(state, message)",
+    "decideProposal(state, message)",
+  ),
+  one(
+    "refused proposals not remembered",
+    "proposing.ts",
+    "  answered.remember(from, id, placement);\n",
+    "  if (typeof placement !== 'string') answered.remember(from, id, placement);\n",
+  ),
+  one(
+    "forgotten proposal taken for a new one",
+    "answered-proposals.ts",
+    "id <= this.#forgottenUpTo",
+    "id < 0",
+  ),
+  one(
+    "proposal of an earlier term taken",
+    "proposing.ts",
+    'term === answered.term ? answered.recall(from, id) : "forgotten"',
+    "answered.recall(from, id)",
+  ),
 ];
 
 function one(title: string, file: string, find: string, replace: string): Mutation {

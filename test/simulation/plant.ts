@@ -9,6 +9,7 @@ import process from "node:process";
 import ts from "typescript";
 import type { BatchResult } from "./batch.ts";
 import type { Mutation, Replacement } from "./mutations.ts";
+import type { FaultKind } from "./options.ts";
 
 /** How far to go for a fault. */
 export interface SearchOptions {
@@ -16,6 +17,8 @@ export interface SearchOptions {
   readonly seeds: number;
   /** @default 10 */
   readonly minutes?: number | undefined;
+  /** Faults to inject. @default all */
+  readonly only?: readonly FaultKind[] | undefined;
 }
 
 /** Project folder: npm starts scripts and tests there. */
@@ -26,19 +29,22 @@ const FILES = ["assert", "brand", "errors", "limits", "prng", "result"].map(
   (name) => `src/core/${name}.ts`,
 );
 
-/** Runs seeds with `mutation` in the core, up to the first failure. */
-export function detect(mutation: Mutation, options: SearchOptions): BatchResult {
+/** Runs seeds with `mutation` in the core and the faults that reveal it, up to the first failure. */
+export function detect(mutation: Mutation, options: Omit<SearchOptions, "only">): BatchResult {
   const { folder, remove } = compileCopy(mutation.replacements);
   try {
-    return runCopy(folder, options);
+    return runCopy(folder, { ...options, only: mutation.only });
   } finally {
     remove();
   }
 }
 
 /** Runs seeds in a process of its own, with the code in `folder`, up to the first failure. */
-export function runCopy(folder: string, { from, seeds, minutes = 10 }: SearchOptions): BatchResult {
-  const options = { from, seeds, minutes };
+export function runCopy(
+  folder: string,
+  { from, seeds, minutes = 10, only }: SearchOptions,
+): BatchResult {
+  const options = { from, seeds, minutes, ...(only === undefined ? {} : { only: only.join() }) };
   const child = spawnSync(
     process.execPath,
     [

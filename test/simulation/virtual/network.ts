@@ -28,6 +28,8 @@ export interface LinkQuality {
 /** A message under way. */
 export interface Transmission<M> extends Direction {
   readonly message: M;
+  /** True for the second of two, which takes a detour. */
+  readonly isCopy: boolean;
   /** Number on its link, by the order of sending; a duplicate repeats it. */
   readonly order: number;
 }
@@ -79,11 +81,11 @@ export class VirtualNetwork<M extends { readonly type: string }> {
       counts.dropped++;
       return;
     }
-    const transmission = { from, to, message, order: link.sent++ };
+    const transmission = { from, to, message, isCopy: false, order: link.sent++ };
     this.#forward(link, transmission);
     if (link.quality.duplicateRate > 0 && prng.chance(link.quality.duplicateRate)) {
       counts.duplicated++;
-      this.#forward(link, transmission);
+      this.#forward(link, { ...transmission, isCopy: true });
     }
   }
 
@@ -151,7 +153,9 @@ export class VirtualNetwork<M extends { readonly type: string }> {
     const { prng, schedule } = this.#options;
     const { delayMicros, jitterMicros, detourRate, detourMicros } = link.quality;
     let delay = delayMicros + Math.floor(prng.float() * jitterMicros);
-    if (detourRate > 0 && prng.chance(detourRate)) delay += prng.int(0, detourMicros);
+    if (transmission.isCopy || (detourRate > 0 && prng.chance(detourRate))) {
+      delay += prng.int(0, detourMicros);
+    }
     schedule(delay, transmission);
   }
 
