@@ -37,6 +37,8 @@ export interface SetManifestRequest {
   readonly previousRecord: string;
   /** Genesis only. */
   readonly genesisBinding: { readonly instanceId: string; readonly approval: Approval } | undefined;
+  /** Of the call, for the audit log. */
+  readonly requestId?: string;
 }
 
 /**
@@ -64,8 +66,10 @@ export async function setManifest(
   } catch (cause) {
     const code = cause instanceof QuorateError ? cause.code : "internal";
     // What is in force, and only waits for others, was not refused.
-    if (code !== "not-durable")
-      audit.record({ event: "manifest-refused", manifestHash: sha256(request.manifest), code });
+    if (code !== "not-durable") {
+      const { manifest, requestId } = request;
+      audit.record({ event: "manifest-refused", manifestHash: sha256(manifest), code, requestId });
+    }
     throw cause;
   }
 }
@@ -296,6 +300,7 @@ class ManifestChange {
     const { recordHash, history } = prepared.next;
     return this.#authority.commit(prepared, {
       event: "manifest-set",
+      requestId: this.#request.requestId,
       recordHash,
       generation: history.record.generation,
       approvedBy: [

@@ -31,6 +31,8 @@ export interface ShareSubmission {
   readonly encryptedShare: Uint8Array;
   /** Recover although a ready coordinator could give the secrets. */
   readonly force: boolean;
+  /** Of the call, for the audit log. */
+  readonly requestId?: string;
 }
 
 /** Where a recovery stands after a submission. */
@@ -96,6 +98,7 @@ export class UserRecovery {
    */
   async submit(submission: ShareSubmission): Promise<RecoveryProgress> {
     const { audit } = this.#authority.ports;
+    const { requestId } = submission;
     try {
       // What is meant for another instance does not wait among the changes of this one.
       this.#requireThisInstance(submission.instanceId);
@@ -106,11 +109,13 @@ export class UserRecovery {
         keyId: submission.keyId,
         received: progress.received,
         threshold: progress.threshold,
+        requestId,
       });
       return progress;
     } catch (cause) {
       const code = cause instanceof QuorateError ? cause.code : "internal";
-      audit.record({ event: "share-refused", keyId: submission.keyId.slice(0, 64), code });
+      const keyId = submission.keyId.slice(0, 64);
+      audit.record({ event: "share-refused", keyId, code, requestId });
       throw cause;
     }
   }

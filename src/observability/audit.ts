@@ -2,7 +2,12 @@
 import type { Writable } from "node:stream";
 
 /** One thing that happened and must stay known. Values are public: names, hashes, serials. */
-export type AuditEvent =
+export type AuditEvent = Happening & {
+  /** Of the call that brought it about, if one did. The caller may have chosen it. */
+  readonly requestId?: string | undefined;
+};
+
+type Happening =
   | {
       readonly event: "manifest-set";
       readonly recordHash: string;

@@ -29,7 +29,7 @@ const RENEWAL_JITTER = 0.1;
 export function meshService(ports: MeshApiPorts): Service<Peer<Workload>> {
   const { authority, audit, metrics, now } = ports;
   return service<typeof MeshService, Peer<Workload>>(MeshService, {
-    async newMeshCert(request, { session }) {
+    async newMeshCert(request, { session, requestId }) {
       const workload = requireWorkload(session);
       const publicKey = unwrap(await verifyCertificateRequest(request.certificateRequest));
       // Everything below is computed from this one state, whatever becomes of it meanwhile.
@@ -60,6 +60,7 @@ export function meshService(ports: MeshApiPorts): Service<Peer<Workload>> {
         serial: leaf.serial,
         secretId: policy.secretId ?? null,
         remote: session.remote,
+        requestId,
       });
       return {
         certificateChain: [leaf.certificate, state.meshCa.certificates.meshCa.intermediate],

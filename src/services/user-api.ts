@@ -39,7 +39,7 @@ const NONCE_BYTES = 32;
 export function userService<Anyone>(ports: UserApiPorts): Service<Anyone> {
   const { authority, self, recovery, instance } = ports;
   return service<typeof UserService, Anyone>(UserService, {
-    async setManifest(request) {
+    async setManifest(request, { requestId }) {
       if (request.approvals.length > OWNERS_MAX || request.policyDocuments.length > POLICIES_MAX) {
         throw new QuorateError(
           "too-large",
@@ -63,6 +63,7 @@ export function userService<Anyone>(ports: UserApiPorts): Service<Anyone> {
                   approval: approval(binding.keyId, binding.signature),
                 },
         },
+          requestId,
         ports.allowDevelopment,
       );
       const { root, meshCa } = state.meshCa.certificates;
@@ -109,8 +110,8 @@ export function userService<Anyone>(ports: UserApiPorts): Service<Anyone> {
       };
     },
 
-    async recover(request) {
-      const { received, threshold, record } = await recovery.submit(request);
+    async recover(request, { requestId }) {
+      const { received, threshold, record } = await recovery.submit({ ...request, requestId });
       return {
         received,
         threshold,
