@@ -222,6 +222,8 @@ export const PEER_KEEPALIVE_MS = 5_000;
 export const PEER_KEEPALIVE_TIMEOUT_MS = 5_000;
 /** Standings that a peer may send in a second: ten times what a storm of updates causes; a liar must not keep us busy. */
 export const PEER_STANDINGS_PER_SECOND_MAX = 1_000;
+/** One answer of a peer, who may be anybody until it is judged: a standing with every field at its bound has 2 KiB. */
+export const PEER_ANSWER_BYTES_MAX = 16 * 1024;
 /** Version text of a peer's build. */
 export const PEER_VERSION_CHARACTERS_MAX = 64;
 /** Longest wait for a peer's secrets: a session with a fresh quote on a shared device, and one answer. */

@@ -56,7 +56,7 @@ export class Discovery {
     return this.#addresses;
   }
 
-  /** Calls `listener` after every change of {@link addresses}. @returns a function that ends it */
+  /** Calls `listener`, which must not throw, after every change of {@link addresses}. @returns a function that ends it */
   onChange(listener: () => void): () => void {
     this.#listeners.add(listener);
     return () => this.#listeners.delete(listener);

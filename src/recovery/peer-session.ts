@@ -4,6 +4,7 @@ import type { Evidence } from "../attestation/index.ts";
 import type { InstanceKeys } from "../attestation/report-data.ts";
 import { QuorateError } from "../core/errors.ts";
 import {
+  PEER_ANSWER_BYTES_MAX,
   PEER_CONNECT_MS,
   PEER_KEEPALIVE_MS,
   PEER_KEEPALIVE_TIMEOUT_MS,
@@ -121,8 +122,13 @@ function openChannel(
     purpose: "peer-session",
     prover: instanceProver(instance, evidence),
     verifier: proofVerifier({ accept: ["instance"], evidence: verifier }),
-    // Who answers a call must be who showed the evidence that was judged for it.
-    choices: { singleConnection: true, keepaliveMs, keepaliveTimeoutMs },
+    choices: {
+      // Who answers a call must be who showed the evidence that was judged for it.
+      singleConnection: true,
+      answerBytesMax: PEER_ANSWER_BYTES_MAX,
+      keepaliveMs,
+      keepaliveTimeoutMs,
+    },
   });
 }
 

@@ -29,7 +29,7 @@ export class Peers {
   }
 
   /**
-   * Calls `listener` after every change: a session opened or lost, a standing, a problem, an address.
+   * Calls `listener`, which must not throw, after every change: a session opened or lost, a standing, a problem, an address.
    *
    * @returns a function that ends it
    */

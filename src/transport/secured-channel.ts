@@ -20,6 +20,8 @@ export interface ChannelChoices {
   readonly keepaliveMs?: number | undefined;
   /** Its time to answer, in milliseconds. @default KEEPALIVE_TIMEOUT_MS */
   readonly keepaliveTimeoutMs?: number | undefined;
+  /** The largest answer that is taken, in bytes. @default GRPC_MESSAGE_BYTES_MAX */
+  readonly answerBytesMax?: number | undefined;
   /** The channel ends with its first connection instead of making another one. @default false */
   readonly singleConnection?: boolean | undefined;
 }
@@ -47,6 +49,7 @@ export class SecuredChannel implements Channel {
     const credentials = new SessionCredentials((tcp, signal) => this.#connect(tcp, signal));
     this.grpc = new Client(address, credentials, {
       ...CHANNEL_OPTIONS,
+      "grpc.max_receive_message_length": choices.answerBytesMax ?? GRPC_MESSAGE_BYTES_MAX,
       "grpc.keepalive_time_ms": choices.keepaliveMs ?? KEEPALIVE_MS,
       "grpc.keepalive_timeout_ms": choices.keepaliveTimeoutMs ?? KEEPALIVE_TIMEOUT_MS,
     });
@@ -140,7 +143,6 @@ const CHANNEL_OPTIONS: ChannelOptions = {
   // Attested sessions end at the coordinator, never at a proxy that an environment variable names.
   "grpc.enable_http_proxy": 0,
   "grpc.enable_channelz": 0,
-  "grpc.max_receive_message_length": GRPC_MESSAGE_BYTES_MAX,
   "grpc.max_send_message_length": GRPC_MESSAGE_BYTES_MAX,
   "grpc.initial_reconnect_backoff_ms": RECONNECT_BACKOFF_MS,
   "grpc.min_reconnect_backoff_ms": RECONNECT_BACKOFF_MS,

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from "vitest";
 import type { AppraisalPolicy } from "../../../src/attestation/index.ts";
-import { PEER_STANDINGS_PER_SECOND_MAX } from "../../../src/core/limits.ts";
+import { PEER_ANSWER_BYTES_MAX, PEER_STANDINGS_PER_SECOND_MAX } from "../../../src/core/limits.ts";
 import { Mode } from "../../../src/gen/quorate/userapi/v1/user_pb.ts";
 import { requireListener } from "../../../src/recovery/dial.ts";
 import { generateInstance } from "../../../src/transport/instance-identity.ts";
@@ -194,6 +194,14 @@ describe("a link to a peer", () => {
     peer.say(undefined);
     await eventually("loss", () => link.peer() === undefined);
     expect(link.problem?.message).toContain("it is missing");
+  });
+
+  it("drops a peer whose account is too large to be one, unread", async () => {
+    const standing = { ...READY, version: "v".repeat(PEER_ANSWER_BYTES_MAX) };
+    const peer = await startPeer(world, { standing });
+    const { link } = await openLink(world, peer.address);
+    const problem = await eventually("problem", () => link.problem);
+    expect(problem.message).toMatch(/larger than max/);
   });
 
   it("drops a peer that never stops talking", async () => {
