@@ -1,5 +1,4 @@
 /** Faults planted in the core's source, each of which a batch must find. */
-
 import type { FaultKind } from "./options.ts";
 
 /** One piece of a file in `src/core/raft`, which occurs there exactly once, and what stands there instead. */
@@ -19,12 +18,16 @@ export interface Mutation {
 
 /** The list of the specification, in its order, then what a duplicated proposal needs. */
 export const MUTATIONS: readonly Mutation[] = [
-  one(
-    "own-term check dropped",
-    "replication.ts",
-    "  if (!isOwnTerm(state, index)) return false;\n",
-    "  if (state.log.termAt(index) === undefined) return false;\n",
-  ),
+  {
+    ...one(
+      "own-term check dropped",
+      "replication.ts",
+      "  if (!isOwnTerm(state, index)) return false;\n",
+      "  if (state.log.termAt(index) === undefined) return false;\n",
+    ),
+    // It takes leaders that are lost one after the other, each at the very moment: figure 8 of the Raft paper.
+    only: ["lost leader"],
+  },
   one(
     "own last index acknowledged",
     "following.ts",
@@ -114,24 +117,32 @@ export const MUTATIONS: readonly Mutation[] = [
     "known ?? decideProposal(state, message)",
     "decideProposal(state, message)",
   ),
-  one(
-    "refused proposals not remembered",
-    "proposing.ts",
-    "  answered.remember(from, id, placement);\n",
-    "  if (typeof placement !== 'string') answered.remember(from, id, placement);\n",
-  ),
+  {
+    ...one(
+      "refused proposals not remembered",
+      "proposing.ts",
+      "  answered.remember(from, id, placement);\n",
+      "  if (typeof placement !== 'string') answered.remember(from, id, placement);\n",
+    ),
+    // A leader that hands over refuses for a moment.
+    only: ["transfer"],
+  },
   one(
     "forgotten proposal taken for a new one",
     "answered-proposals.ts",
     "id <= this.#forgottenUpTo",
     "id < 0",
   ),
-  one(
-    "proposal of an earlier term taken",
-    "proposing.ts",
-    'term === answered.term ? answered.recall(from, id) : "forgotten"',
-    "answered.recall(from, id)",
-  ),
+  {
+    ...one(
+      "proposal of an earlier term taken",
+      "proposing.ts",
+      'term === answered.term ? answered.recall(from, id) : "forgotten"',
+      "answered.recall(from, id)",
+    ),
+    // It takes a leader that is elected again while a copy is under way.
+    only: ["lost leader", "transfer"],
+  },
 ];
 
 function one(title: string, file: string, find: string, replace: string): Mutation {

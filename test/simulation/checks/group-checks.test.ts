@@ -38,6 +38,11 @@ function entry(term: number, index: number, data = NO_DATA): Entry {
   return { kind: "normal", term, index, data };
 }
 
+/** An entry with a proposal that can be told from others. */
+function proposed(proposal: number, index: number): Entry {
+  return entry(1, index, new Uint8Array([proposal]));
+}
+
 function change(term: number, index: number): Entry {
   return {
     kind: "config-change",
@@ -312,6 +317,35 @@ describe("the checks of a group", () => {
       },
     ],
     [
+      "a proposal takes effect once",
+      () => {
+        checks.proposals.onApply(proposed(7, 2));
+        checks.proposals.onApply(proposed(7, 3));
+      },
+    ],
+    [
+      "what is not proposed never takes effect",
+      () => {
+        checks.proposals.onApply(proposed(7, 2));
+        checks.proposals.onRefused(7);
+      },
+    ],
+    [
+      "what is not proposed never takes effect",
+      () => {
+        checks.proposals.onRefused(7);
+        checks.proposals.onApply(proposed(7, 2));
+      },
+    ],
+    [
+      "a committed proposal stands where it is said to",
+      () => {
+        checks.proposals.onApply(proposed(7, 2));
+        checks.proposals.onCommitted(7, 3);
+      },
+    ],
+    ["a committed proposal stands where it is said to", () => checks.proposals.onCommitted(7, 2)],
+    [
       "a stale refusal changes nothing",
       () => checks.onRefusal(5, progress, { ...progress, state: "probe", next: 6 }),
     ],
@@ -335,6 +369,13 @@ describe("the checks of a group", () => {
       expect(found).toMatchObject({ name: "Violation", property });
     });
   }
+
+  it("accept proposals whose ends are true, applied by several nodes", () => {
+    for (let node = 0; node < 3; node++) checks.proposals.onApply(proposed(7, 2));
+    checks.proposals.onCommitted(7, 2);
+    checks.proposals.onRefused(8);
+    checks.proposals.onApply(proposed(9, 3));
+  });
 
   it("count on every configuration that may be in force when they say what the group survives", () => {
     const without = (...lost: string[]): boolean => checks.survives((id) => !lost.includes(id));

@@ -20,7 +20,7 @@ export interface LinkQuality {
   readonly jitterMicros: number;
   readonly lossRate: number;
   readonly duplicateRate: number;
-  /** Of messages that take a long detour of up to `detourMicros`. */
+  /** Of messages that take a long detour of up to `detourMicros`; second copies always do. */
   readonly detourRate: number;
   readonly detourMicros: number;
 }

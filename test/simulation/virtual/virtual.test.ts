@@ -96,6 +96,14 @@ describe("the virtual network", () => {
     expect(new Set(arrived).size).toBe(sent - dropped);
   });
 
+  it("takes the second of two copies on a detour, past what was sent later", () => {
+    const { send, arrivals } = post({ duplicateRate: 1, detourMicros: 1_000_000 });
+    send(20);
+    const arrived = arrivals();
+    expect(arrived.slice(0, 20)).toEqual(Array.from({ length: 20 }, (_, number) => number));
+    expect(arrived.slice(20).sort((a, b) => a - b)).toEqual(arrived.slice(0, 20));
+  });
+
   it("swallows what meets a cut, at its beginning or underway, until it is mended as often as cut", () => {
     const { network, send, arrivals } = post();
     send(1);
