@@ -62,8 +62,8 @@ export function userService<Anyone>(ports: UserApiPorts): Service<Anyone> {
                   instanceId: binding.instanceId,
                   approval: approval(binding.keyId, binding.signature),
                 },
-        },
           requestId,
+        },
         ports.allowDevelopment,
       );
       const { root, meshCa } = state.meshCa.certificates;
