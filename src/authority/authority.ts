@@ -22,12 +22,13 @@ import {
 } from "../core/lifecycle/lifecycle.ts";
 import type { InstanceId, Sha256 } from "../core/brand.ts";
 import { QuorateError } from "../core/errors.ts";
-import { type Secret, sha256 } from "../crypto/index.ts";
+import type { Secret } from "../crypto/index.ts";
 import type { VerifiedHistory } from "../history/verified-history.ts";
 import type { AuditEvent, AuditLog } from "../observability/audit.ts";
 import type { Logger } from "../observability/log.ts";
-import type { Head, HeadVersion, Store, SwapOutcome, Watch } from "../store/store.ts";
+import type { Head, HeadVersion, Store, Watch } from "../store/store.ts";
 import { BatchedRead } from "./batched-read.ts";
+import { Commits, type PendingChange } from "./commits.ts";
 import { type Enforced, enforceWithKey } from "./enforced.ts";
 import type { Group } from "./group.ts";
 import type { Prepared } from "./next-record.ts";
@@ -56,15 +57,6 @@ export interface AuthorityPorts {
 /** Changes that may wait at once; each is a manifest or a share of a person. */
 const CHANGES_WAITING_MAX = 32;
 
-/** A record that was made here and is on its way into the store. */
-interface Pending {
-  readonly prepared: Prepared;
-  /** Goes to the audit log when the record comes into force, whoever notices first. */
-  readonly event: AuditEvent;
-  /** `unknown`: a swap of it may still take effect. `committed`: one has, whatever the store shows from now on. */
-  standing: "unsent" | "unknown" | "committed";
-}
-
 export class Authority {
   readonly ports: AuthorityPorts;
   /** Changes run one at a time: each is computed from the state that the one before it left. */
@@ -82,11 +74,21 @@ export class Authority {
   /** The head that was examined last and needs no second look; `undefined` after anything else. */
   #seen: HeadVersion | "none" | undefined;
   #head: Head | undefined;
-  #pending: Pending | undefined;
   #watch: Watch | undefined;
+
+  readonly #commits: Commits;
 
   private constructor(ports: AuthorityPorts) {
     this.ports = ports;
+    this.#commits = new Commits({
+      ports,
+      refresh: () => this.refresh(),
+      head: () => this.#head,
+      state: () => this.state?.payload,
+      covers: (record) => this.covers(record),
+      isLying: () => this.#problem !== undefined,
+      headMoved: () => this.headMoved(),
+    });
   }
 
   /**
@@ -182,25 +184,8 @@ export class Authority {
    * @throws QuorateError `head-moved`; `unavailable` if the outcome is not known yet (it may still become true, and then
    * is followed); or of the store, if nothing happened.
    */
-  async commit(prepared: Prepared, event: AuditEvent): Promise<Enforced> {
-    if (this.#pending !== undefined) {
-      throw new QuorateError("unavailable", "an earlier change is not settled yet", {
-        hint: "repeat the call",
-      });
-    }
-    const pending: Pending = { prepared, event, standing: "unsent" };
-    this.#pending = pending;
-    try {
-      await this.ports.group.prepare(prepared);
-    } catch (cause) {
-      this.#drop(pending);
-      await this.refresh();
-      // Those that refused may just have been the first to see another change.
-      if (prepared.base !== undefined && this.state?.payload !== prepared.base)
-        throw this.headMoved();
-      throw cause;
-    }
-    return this.#send(pending);
+  commit(prepared: Prepared, event: AuditEvent): Promise<Enforced> {
+    return this.#commits.commit(prepared, event);
   }
 
   /**
@@ -236,13 +221,8 @@ export class Authority {
   }
 
   /** Settles a commit whose outcome stayed unknown, by repeating the identical swap. */
-  async settle(): Promise<void> {
-    const pending = this.#pending;
-    if (pending === undefined) return;
-    await this.refresh();
-    // A store that lies about the head does not tell what became of the swap either.
-    if (this.#pending === pending && this.#problem === undefined)
-      await this.#send(pending).catch(ignoreLost);
+  settle(): Promise<void> {
+    return this.#commits.settle();
   }
 
   /** The error for a change that was computed from a record which is no longer the head. */
@@ -259,59 +239,9 @@ export class Authority {
     this.#listeners.clear();
   }
 
-  async #send(pending: Pending): Promise<Enforced> {
-    const { prepared } = pending;
-    const document = prepared.next.history.head.head;
-    const expected = this.#head;
-    // **Security:** the swap is conditional on the predecessor itself, not on whatever is the head by now.
-    const shown = expected === undefined ? null : sha256(expected.value);
-    if (shown !== document.record.previous) {
-      this.#drop(pending);
-      // The answer names the new head: the read that showed it may still be verifying it.
-      await this.refresh();
-      throw this.headMoved();
-    }
-    let outcome: SwapOutcome["outcome"];
-    try {
-      const { store } = this.ports;
-      ({ outcome } = await swapIn(store, expected, document.bytes, prepared.documents));
-    } catch (cause) {
-      // A definite failure says nothing about an earlier attempt that was ambiguous.
-      if (pending.standing === "unsent") this.#drop(pending);
-      throw cause;
-    }
-    if (outcome === "unknown") {
-      pending.standing = "unknown";
-      throw new QuorateError(
-        "unavailable",
-        "the store has not said yet whether the change took effect",
-        {
-          hint: "repeat the same call: it waits for the answer and changes nothing twice",
-        },
-      );
-    }
-    if (outcome === "committed") pending.standing = "committed";
-    await this.refresh();
-    if (this.#isInForce(document.hash)) return prepared.next;
-    this.#drop(pending);
-    throw this.headMoved();
-  }
-
-  /** Gives up a record that can't become true any more. */
-  #drop(pending: Pending): void {
-    if (this.#pending === pending) this.#pending = undefined;
-    const { base, next } = pending.prepared;
-    // An update works with the keys of the state that it was made from.
-    if (base === undefined && this.state?.payload !== next) next.engine.dispose();
-  }
-
-  #isInForce(hash: Sha256): boolean {
-    return this.#lifecycle.kind === "ready" && this.#lifecycle.state.payload.history.contains(hash);
-  }
-
   async #readHead(): Promise<void> {
     // Before the read is sent: only such a read must show what was committed.
-    const committed = this.#pending?.standing === "committed" ? this.#pending : undefined;
+    const { committed } = this.#commits;
     try {
       this.#head = await this.ports.store.readHead();
       if (committed === undefined && this.#seen === versionOf(this.#head)) return;
@@ -336,10 +266,10 @@ export class Authority {
     for (const listener of [...this.#listeners]) listener();
   }
 
-  async #examine(head: Head | undefined, committed: Pending | undefined): Promise<void> {
+  async #examine(head: Head | undefined, committed: PendingChange | undefined): Promise<void> {
     if (committed !== undefined) {
       // The swap was the commit point: a head that goes behind it from here on is a rollback.
-      if (!this.#activate(committed)) this.#drop(committed);
+      if (!this.#activate(committed)) this.#commits.drop(committed);
     }
     const known = this.history;
     const view = await viewHead(head, this.ports.store, {
@@ -355,13 +285,9 @@ export class Authority {
   #examineForRecovery(view: HeadView, known: VerifiedHistory | undefined): void {
     const hasHead = view.observed.kind !== "missing" || known !== undefined;
     this.#lifecycle = observeUninitialized(this.#lifecycle, hasHead).lifecycle;
-    const pending = this.#pending;
-    if (
-      pending !== undefined &&
-      pending.prepared.base === undefined &&
-      pending.prepared.next.recordHash === view.history?.recordHash
-    ) {
-      this.#activate(pending);
+    const own = this.#commits.of(view.history?.recordHash, undefined);
+    if (own !== undefined) {
+      this.#activate(own);
       return;
     }
     const shown = known === undefined ? undefined : classifyHead(known.applied, view.observed);
@@ -373,11 +299,7 @@ export class Authority {
   async #examineInForce(state: CoordinatorState<Enforced>, view: HeadView): Promise<void> {
     const shown = classifyHead(state.payload.history.applied, view.observed);
     const { history } = view;
-    const own =
-      this.#pending?.prepared.base === state.payload &&
-      this.#pending.prepared.next.recordHash === history?.recordHash
-        ? this.#pending
-        : undefined;
+    const own = this.#commits.of(history?.recordHash, state.payload);
     const key = history === undefined ? undefined : this.prepares.keyOf(history.recordHash);
     const prepared = shown.kind === "follow" && (own !== undefined || key !== undefined);
     this.#lifecycle = observeHead(this.#lifecycle, {
@@ -470,14 +392,14 @@ export class Authority {
   }
 
   /** @returns false if the current state is not the one that the record was made from */
-  #activate(pending: Pending): boolean {
+  #activate(pending: PendingChange): boolean {
     const { prepared, event } = pending;
     const next = { place: prepared.next.history.place, payload: prepared.next };
     const from = this.state;
     if (prepared.base !== undefined && from?.payload !== prepared.base) return false;
     const { lifecycle, outcome } = becomeReady(this.#lifecycle, { from, next });
     if (outcome !== "done") return false;
-    this.#pending = undefined;
+    this.#commits.settled(pending);
     this.ports.audit.record(event);
     this.#became(lifecycle, prepared.next);
     return true;
@@ -511,10 +433,4 @@ export class Authority {
 
 function versionOf(head: Head | undefined): HeadVersion | "none" {
   return head?.version ?? "none";
-}
-
-/** A change that lost is no error for whoever settles it. */
-function ignoreLost(cause: unknown): void {
-  if (cause instanceof QuorateError && cause.code === "head-moved") return;
-  throw cause;
 }

@@ -6,8 +6,11 @@ import type { Head, Store, SwapOutcome } from "../store/store.ts";
 const SETTLE_MILLIS = 5_000;
 const RETRY_MILLIS = 50;
 
+/** Documents on their way into the store at the same time: what an update puts, without flooding the store when a whole history is put back. */
+const DOCUMENTS_AT_ONCE = 16;
+
 /**
- * Puts the documents, then moves the head from `expected` to `next`. While the outcome is unknown the identical swap is
+ * Puts the documents, in no order, then moves the head from `expected` to `next`. While the outcome is unknown the identical swap is
  * repeated; that changes nothing twice, because a head that equals `next` already counts as committed.
  *
  * After an ambiguous attempt a conflict may mean that ours took effect and was succeeded: the caller reads.
@@ -20,7 +23,10 @@ export async function swapIn(
   next: Uint8Array,
   documents: readonly Uint8Array[],
 ): Promise<SwapOutcome> {
-  for (const document of documents) await store.putDocument(document);
+  for (let at = 0; at < documents.length; at += DOCUMENTS_AT_ONCE) {
+    const batch = documents.slice(at, at + DOCUMENTS_AT_ONCE);
+    await Promise.all(batch.map((document) => store.putDocument(document)));
+  }
   const deadline = performance.now() + SETTLE_MILLIS;
   let unknown: Extract<SwapOutcome, { outcome: "unknown" }> | undefined;
   for (;;) {

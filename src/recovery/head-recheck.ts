@@ -24,18 +24,22 @@ async function recheckHead(authority: Authority, peers: Peers, signal: AbortSign
   const forget = [peers.onChange(() => wakeups.wake()), authority.onChange(() => wakeups.wake())];
   // What was read for already, so that a peer can't keep this coordinator reading.
   let known: ReadonlySet<Sha256> = new Set();
-  for (; !signal.aborted; await wakeups.next()) {
+  const look = async (): Promise<void> => {
     if (authority.problem !== undefined) {
       // What mends it may be a peer's return as well as the store's own.
       await delay(STORE_RECHECK_MS, undefined, { signal }).catch(() => undefined);
       await refresh(authority);
       if (authority.problem !== undefined) wakeups.wake();
-      continue;
+      return;
     }
     const held = new Set(peers.list().flatMap(({ standing }) => standing?.heldRecord ?? []));
     const isNews = [...held].some((record) => !known.has(record) && !authority.covers(record));
     known = held;
     if (isNews) await refresh(authority);
+  };
+  while (!signal.aborted) {
+    await look();
+    await wakeups.next();
   }
   for (const each of forget) each();
 }

@@ -117,7 +117,10 @@ export class PeerGroup implements Group {
     });
     await untilEnough(tasks, isEnough);
     // Whoever sees the head without the key turns stale, and has to ask for it: worth a short wait.
-    await Promise.race([Promise.allSettled(tasks), delay(PREPARE_GRACE_MS, undefined, { ref: false })]);
+    await Promise.race([
+      Promise.allSettled(tasks),
+      delay(PREPARE_GRACE_MS, undefined, { ref: false }),
+    ]);
     if (isEnough()) return;
     throw new QuorateError(
       "unavailable",

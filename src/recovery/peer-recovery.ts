@@ -41,6 +41,7 @@ export class PeerRecovery {
   readonly #closing = new AbortController();
   readonly #running: Promise<void>;
   #last: LastRecovery | undefined;
+  #need: Need | undefined;
 
   constructor(ports: PeerRecoveryPorts) {
     this.#ports = ports;
@@ -62,33 +63,36 @@ export class PeerRecovery {
     const { signal } = this.#closing;
     const wakeups = new Wakeups(signal);
     const forget = [authority.onChange(() => wakeups.wake()), peers.onChange(() => wakeups.wake())];
-    let need: Need | undefined;
-    for (; !signal.aborted; await wakeups.next()) {
-      const history = this.#recoverable();
-      if (history === undefined) {
-        need = undefined;
-        continue;
-      }
-      need ??= { since: performance.now(), failures: 0, tried: "", until: 0 };
-      const givers = this.#givers(history);
-      const situation = [history.recordHash, ...givers.map(({ instance }) => instance.id)].join();
-      // The same again only after a pause; something new at once.
-      const isTooSoon = situation === need.tried && performance.now() < need.until;
-      if (givers.length === 0 || isTooSoon) continue;
-      if (await this.#recover(history, givers, need.since)) continue;
-      const pauseMillis = jittered(need.failures);
-      need = {
-        since: need.since,
-        failures: need.failures + 1,
-        tried: situation,
-        until: performance.now() + pauseMillis,
-      };
-      void delay(pauseMillis, undefined, { signal }).then(
-        () => wakeups.wake(),
-        () => undefined,
-      );
+    while (!signal.aborted) {
+      await this.#look(() => wakeups.wake());
+      await wakeups.next();
     }
     for (const each of forget) each();
+  }
+
+  /** Recovers if there is a need and somebody who can meet it. @param lookAgain called when the same is worth another try */
+  async #look(lookAgain: () => void): Promise<void> {
+    const history = this.#recoverable();
+    if (history === undefined) {
+      this.#need = undefined;
+      return;
+    }
+    const need = (this.#need ??= { since: performance.now(), failures: 0, tried: "", until: 0 });
+    const givers = this.#givers(history);
+    const situation = [history.recordHash, ...givers.map(({ instance }) => instance.id)].join();
+    // The same again only after a pause; something new at once.
+    const isTooSoon = situation === need.tried && performance.now() < need.until;
+    if (givers.length === 0 || isTooSoon) return;
+    if (await this.#recover(history, givers, need.since)) return;
+    const pauseMillis = jittered(need.failures);
+    this.#need = {
+      since: need.since,
+      failures: need.failures + 1,
+      tried: situation,
+      until: performance.now() + pauseMillis,
+    };
+    const { signal } = this.#closing;
+    void delay(pauseMillis, undefined, { signal }).then(lookAgain, () => undefined);
   }
 
   /** The verified history whose secrets are wanted; `undefined` while there is nothing to recover, or not for this name. */
