@@ -1,6 +1,6 @@
 /** The evidence that the other side of a peers' session showed, kept so that it can be judged by whichever manifest a call is about. */
 import type { AppraisalPolicy, Appraiser, Evidence, Verdict } from "../attestation/index.ts";
-import { allFailures, failureFaults } from "../attestation/verdict.ts";
+import { failureFaults } from "../attestation/verdict.ts";
 import type { CollateralSource } from "../authority/self-appraisal.ts";
 import { QuorateError } from "../core/errors.ts";
 import { err, ok } from "../core/result.ts";
@@ -80,7 +80,8 @@ export function coordinatorRefusal(verdict: Verdict | undefined): string | undef
   if (verdict?.identity?.role === "coordinator") return undefined;
   if (verdict === undefined) return "its evidence was not judged";
   if (verdict.accepted) return "its policy has the role workload";
-  const [first] = allFailures(verdict);
+  // What is wrong with the first set says more than that none matches.
+  const first = verdict.mismatches[0]?.failures[0] ?? verdict.failures[0];
   return `its evidence is not accepted: ${first?.message ?? "no reason is known"}`;
 }
 

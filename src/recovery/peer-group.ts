@@ -16,6 +16,7 @@ import type { Manifest } from "../core/manifest/index.ts";
 import { unwrap } from "../core/result.ts";
 import { hpkeSeal } from "../crypto/index.ts";
 import type { VerifiedHistory } from "../history/verified-history.ts";
+import { coordinatorRefusal } from "./peer-evidence.ts";
 import type { PeerStanding } from "./peer-standing.ts";
 import { Wakeups } from "./wakeups.ts";
 
@@ -232,11 +233,7 @@ async function refusalOf(
   policy: AppraisalPolicy,
 ): Promise<string | undefined> {
   try {
-    const verdict = await peer.judge(policy);
-    if (verdict.identity?.role === "coordinator") return undefined;
-    // What is wrong with the first set says more than that none matches.
-    const why = verdict.mismatches[0]?.failures[0] ?? verdict.failures[0];
-    return why?.message ?? "its policy has the role workload";
+    return coordinatorRefusal(await peer.judge(policy));
   } catch (cause) {
     // Evidence that can't be judged just now counts as little as evidence that was refused.
     return asError(cause).message;

@@ -70,7 +70,7 @@ describe("A genesis that names several coordinators", () => {
     await world.coordinator(new ScriptedStore(store.backing), strange);
     const error = await failureOf(a.genesis(world.manifest(FIRST)));
     expect(error).toMatchObject({ code: "no-quorum" });
-    expect(error.message).toMatch(/coordinator-1 \(Other code/);
+    expect(error.message).toMatch(/coordinator-1 \(its evidence is not accepted: Other code/);
   });
 
   it("is refused if a coordinator in reach belongs to a mesh already", async () => {
