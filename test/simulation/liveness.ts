@@ -15,6 +15,8 @@ import type { World } from "./world.ts";
 const REST_TIMEOUTS = 60;
 /** Election timeouts without an election afterwards. */
 const STABLE_TIMEOUTS = 10;
+/** No message takes longer, but for its detour: above the worst delay burst with its jitter. */
+const LONGEST_DELAY_MICROS = 500_000;
 
 /** Demands of a world without faults, whose clients begin nothing by themselves. */
 export class Liveness {
@@ -37,6 +39,9 @@ export class Liveness {
     this.#answerEverywhere("write");
     this.#answerEverywhere("read");
     this.#rest("after requests to everybody");
+    // A wish from before to hand over may still be under way, and is to be heeded when it arrives.
+    this.#world.runFor(this.#world.options.link.detourMicros + LONGEST_DELAY_MICROS);
+    this.#rest("after the last detours");
     this.#staysStable();
     this.#rest("after a lost link");
     if (!this.#handOver()) return;

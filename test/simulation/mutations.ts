@@ -16,7 +16,7 @@ export interface Mutation {
   readonly replacements: readonly Replacement[];
 }
 
-/** The list of the specification, in its order, then what a duplicated proposal needs. */
+/** The list of the specification, in its order, then faults that were real once, or nearly. */
 export const MUTATIONS: readonly Mutation[] = [
   {
     ...one(
@@ -142,6 +142,15 @@ export const MUTATIONS: readonly Mutation[] = [
     ),
     // It takes a leader that is elected again while a copy is under way.
     only: ["lost leader", "transfer"],
+  },
+  {
+    ...one(
+      "candidate goes on as no voter",
+      "membership.ts",
+      'role.kind !== "follower" && !isVoter',
+      'role.kind === "leader" && !isVoter',
+    ),
+    only: ["lost leader"],
   },
 ];
 

@@ -57,7 +57,7 @@ export class RegisterMachine {
     const { kind, register, client, sequence, value, expected } = command;
     this.#digest = mix(mix(this.#digest, value), expected);
     const session = this.#sessions.get(client);
-    // A forwarded proposal that the network duplicated, or one that its client gave up on.
+    // Its client gave up on it and went on.
     if (session !== undefined && sequence <= session.sequence) return;
     const found = this.read(register);
     this.#sessions.set(client, { sequence, found });
