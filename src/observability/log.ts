@@ -66,6 +66,12 @@ function textLines(destination: Writable): Writable {
   });
 }
 
+/** **Security:** texts of strangers are in errors: nothing that could steer a terminal leaves here. */
 function compact(value: unknown): string {
-  return typeof value === "string" && !/\s/.test(value) ? value : JSON.stringify(value);
+  if (typeof value === "string" && /^[!-~]+$/.test(value)) return value;
+  // JSON leaves DEL and the C1 controls as they are.
+  return JSON.stringify(value).replace(
+    /[\u007f-\u009f]/g,
+    (control) => `\\u${control.charCodeAt(0).toString(16).padStart(4, "0")}`,
+  );
 }
