@@ -150,7 +150,7 @@ async function renewals(bench: Workbench, mesh: string): Promise<BenchRow[]> {
 }
 
 /** A bare mutual TLS handshake, and the signatures that attestation adds: two P-384 pairs of the evidence chain, two of P-256. */
-async function cryptographicFloor(): Promise<number> {
+export async function cryptographicFloor(): Promise<number> {
   const [server, client] = await Promise.all([generateTlsIdentity(), generateTlsIdentity()]);
   const listener = tls.createServer({
     ...tlsOptions(server),

@@ -1,25 +1,17 @@
-/** What the stores cost: the file store next to a bare write, fsync and link; etcd next to a bare client. */
+/** What the file store costs, next to a bare write, fsync and link. */
 import { randomBytes } from "node:crypto";
 import { link, mkdir, mkdtemp, open, rm, stat } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import path from "node:path";
-import { Etcd3 } from "etcd3";
-import { EtcdStore } from "../../src/store/etcd/etcd-store.ts";
 import { openFileStore } from "../../src/store/file/file-store.ts";
 import type { Head, Store } from "../../src/store/store.ts";
-import { EtcdCluster, etcdMissing } from "../integration/store/etcd-process.ts";
 import type { BenchRow } from "./bench-row.ts";
 
 const RECORD_BYTES = 1_000;
 const WRITES = 100;
 const READS = 2_000;
 
-/** All rows of the stores; those of etcd only where etcd is installed. */
 export async function bench(): Promise<BenchRow[]> {
-  return [...(await benchFile()), ...(etcdMissing() ? [] : await benchEtcd())];
-}
-
-async function benchFile(): Promise<BenchRow[]> {
   const folder = await mkdtemp(path.join(tmpdir(), "quorate-bench-"));
   const store = await openFileStore(path.join(folder, "store"));
   try {
@@ -47,42 +39,6 @@ async function benchFile(): Promise<BenchRow[]> {
   }
 }
 
-async function benchEtcd(): Promise<BenchRow[]> {
-  const cluster = await EtcdCluster.start(1);
-  const { endpoints } = cluster;
-  const store = new EtcdStore({ endpoints }, "bench");
-  const bare = new Etcd3({ hosts: `http://${endpoints[0] ?? ""}` });
-  try {
-    const swap = await medianMs(WRITES, swapper(store));
-    const bareSwap = await medianMs(WRITES, bareSwapper(bare));
-    const read = await medianMs(READS, () => store.readHead());
-    const bareRead = await medianMs(READS, () => bare.get("bench/1/head").buffer());
-    const watch = await watchLatencyMs(store);
-    const bareWatch = await bareWatchLatencyMs(bare);
-    return [
-      {
-        ...{ name: "etcd store: swap", value: swap, unit: "ms" },
-        floor: { name: "bare transaction of one put", value: bareSwap },
-        note: "p50; reads the head, then writes head and document in one transaction",
-      },
-      {
-        ...{ name: "etcd store: linearizable head read", value: read, unit: "ms" },
-        floor: { name: "bare linearizable get", value: bareRead },
-        note: "p50",
-      },
-      {
-        ...{ name: "etcd store: swap answered and watch woken", value: watch, unit: "ms" },
-        floor: { name: "bare put answered and watch event received", value: bareWatch },
-        note: "p50",
-      },
-    ];
-  } finally {
-    await store.close();
-    bare.close();
-    await cluster.stop();
-  }
-}
-
 /** Writes as much as a swap at least has to: a file's bytes, its name, and the folder. */
 async function writeAndLink(folder: string, index: number): Promise<void> {
   const file = path.join(folder, `temporary.${index}`);
@@ -106,44 +62,6 @@ function swapper(store: Store): () => Promise<void> {
       throw new Error(`a swap without rivals ended as ${swap.outcome}`);
     ({ head } = swap);
   };
-}
-
-/** The least that a compare-and-swap in etcd costs. */
-function bareSwapper(client: Etcd3): () => Promise<void> {
-  let revision = "0";
-  return async () => {
-    const { succeeded, header } = await client
-      .if("bare", "Mod", "==", revision)
-      .then(client.put("bare").value(randomBytes(RECORD_BYTES)))
-      .commit();
-    if (!succeeded) throw new Error("a transaction without rivals failed");
-    ({ revision } = header);
-  };
-}
-
-async function watchLatencyMs(store: Store): Promise<number> {
-  let notice: () => void = () => undefined;
-  const watch = await store.watchHead(() => notice());
-  const swap = swapper(store);
-  await swap();
-  // The calls that belong to the start of the watch and to the first swap.
-  await new Promise((resolve) => setTimeout(resolve, 100));
-  const latency = await medianMs(WRITES, async () => {
-    const woken = new Promise<void>((resolve) => (notice = resolve));
-    await Promise.all([swap(), woken]);
-  });
-  await watch.close();
-  return latency;
-}
-
-async function bareWatchLatencyMs(client: Etcd3): Promise<number> {
-  const watcher = await client.watch().key("bare").create();
-  const latency = await medianMs(WRITES, async () => {
-    const woken = new Promise((resolve) => watcher.once("put", resolve));
-    await Promise.all([client.put("bare").value("x"), woken]);
-  });
-  await watcher.cancel();
-  return latency;
 }
 
 /** Median duration of `count` runs, one after the other, after a tenth as many to warm up. */
