@@ -28,12 +28,16 @@ export const MUTATIONS: readonly Mutation[] = [
     // It takes leaders that are lost one after the other, each at the very moment: figure 8 of the Raft paper.
     only: ["lost leader"],
   },
-  one(
-    "own last index acknowledged",
-    "following.ts",
-    "message.minimumMatch);\n  accept(state, message.from, lastNew);",
-    "message.minimumMatch);\n  accept(state, message.from, log.lastIndex);",
-  ),
+  {
+    ...one(
+      "own last index acknowledged",
+      "following.ts",
+      "message.minimumMatch);\n  accept(state, message.from, lastNew);",
+      "message.minimumMatch);\n  accept(state, message.from, log.lastIndex);",
+    ),
+    // Leaders that are lost leave other suffixes behind.
+    only: ["lost leader"],
+  },
   one(
     "vote cleared on a step-down in the same term",
     "roles.ts",
