@@ -239,3 +239,5 @@ export const STORE_RECHECK_MS = 1_000;
 export const PEERS_PATIENCE_MS = 3_000;
 /** How long a change waits for further coordinators to take its key, once enough have: they answer within milliseconds. */
 export const PREPARE_GRACE_MS = 100;
+/** Issuances that verify a request or sign a leaf in one turn of the event loop: 0.1 to 0.2 ms each, 3 ms together. */
+export const ISSUANCE_STEPS_PER_TURN_MAX = 16;

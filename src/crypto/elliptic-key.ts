@@ -4,7 +4,7 @@
  * **Security:** keys are compared, counted and named by the hash of their SPKI. A second encoding of the same point
  * (compressed, explicit parameters, odd DER) would be a second name for one key, so it is refused.
  */
-import { createPublicKey, type KeyObject } from "node:crypto";
+import { createPublicKey, KeyObject, webcrypto } from "node:crypto";
 import { concat, equalBytes } from "../core/bytes.ts";
 import { derBitString, derOid, derSequence } from "./der-writer.ts";
 
@@ -40,6 +40,45 @@ export interface EllipticPublicKey {
  * Goes through JWK because OpenSSL imports that several times faster than DER. The result owns its bytes.
  */
 export function parseEllipticSpki(spki: Uint8Array): EllipticPublicKey | undefined {
+  const parts = splitSpki(spki);
+  if (parts === undefined) return undefined;
+  const { curve, point } = parts;
+  const length = (point.length - 1) / 2;
+  const x = base64Url(point.subarray(1, 1 + length));
+  const y = base64Url(point.subarray(1 + length));
+  try {
+    const key = { kty: "EC", crv: curve, x, y };
+    return { ...parts, keyObject: createPublicKey({ format: "jwk", key }) };
+  } catch {
+    // OpenSSL checks that the point is on the curve; nothing else can be wrong here.
+    return undefined;
+  }
+}
+
+/**
+ * The same as {@link parseEllipticSpki}, for the path of every issuance: some 55 instead of 70 µs for P-256, and a
+ * first verification that is cheaper too. Takes microtasks, no thread.
+ *
+ * **Security:** goes through the raw point, for which OpenSSL checks that it is on the curve. What it leaves out is the
+ * multiplication of the point by the group's order: these curves have cofactor 1, so every point on them passes.
+ */
+export async function importEllipticSpki(spki: Uint8Array): Promise<EllipticPublicKey | undefined> {
+  const parts = splitSpki(spki);
+  if (parts === undefined) return undefined;
+  const { curve, point } = parts;
+  try {
+    const algorithm = { name: "ECDSA", namedCurve: curve };
+    const { subtle } = webcrypto;
+    const key = await subtle.importKey("raw", point, algorithm, true, ["verify"]);
+    return { ...parts, keyObject: KeyObject.from(key) };
+  } catch {
+    // As above.
+    return undefined;
+  }
+}
+
+/** Curve and point of an SPKI in canonical form; the result owns its bytes. */
+function splitSpki(spki: Uint8Array): Omit<EllipticPublicKey, "keyObject"> | undefined {
   const found = CURVES.find(
     ({ spkiPrefix, bytes }) =>
       spki.length === spkiPrefix.length + 2 * bytes &&
@@ -47,19 +86,7 @@ export function parseEllipticSpki(spki: Uint8Array): EllipticPublicKey | undefin
   );
   if (found === undefined) return undefined;
   const own = spki.slice();
-  const x = own.subarray(found.spkiPrefix.length, found.spkiPrefix.length + found.bytes);
-  const y = own.subarray(found.spkiPrefix.length + found.bytes);
-  try {
-    const keyObject = createPublicKey({
-      format: "jwk",
-      key: { kty: "EC", crv: found.name, x: base64Url(x), y: base64Url(y) },
-    });
-    const point = own.subarray(found.spkiPrefix.length - 1);
-    return { curve: found.name, spki: own, point, keyObject };
-  } catch {
-    // OpenSSL checks that the point is on the curve; nothing else can be wrong here.
-    return undefined;
-  }
+  return { curve: found.name, spki: own, point: own.subarray(found.spkiPrefix.length - 1) };
 }
 
 function curve(name: CurveName, bytes: number, oid: string): Curve {

@@ -9,11 +9,13 @@ import { CERTIFICATE_REQUEST_BYTES_MAX } from "../core/limits.ts";
 import { err, ok, type Result } from "../core/result.ts";
 import { contextTag, DER_TAG, type DerReader, parseDer } from "../crypto/der.ts";
 import { derBitString, derElement, derInteger, derOid, derSequence } from "../crypto/der-writer.ts";
-import { type EllipticPublicKey, parseEllipticSpki } from "../crypto/elliptic-key.ts";
+import { equalBytes } from "../core/bytes.ts";
+import { type EllipticPublicKey, importEllipticSpki } from "../crypto/elliptic-key.ts";
 import {
   readSignatureAlgorithm,
   type SignatureAlgorithm,
   verifySignature,
+  verifyP256Here,
 } from "../crypto/signature.ts";
 import { spkiOf } from "../crypto/spki.ts";
 import { OID } from "./profile.ts";
@@ -26,9 +28,13 @@ import { OID } from "./profile.ts";
  *
  * **Security:** the signature proves that the sender holds the private key, so nobody gets a certificate for another's
  * key. The result owns its bytes.
+ *
+ * @param known a key of an earlier request: if this one is for the same, it is not imported again. Its signature is
+ * verified whether or not it is.
  */
 export async function verifyCertificateRequest(
   der: Uint8Array,
+  known?: EllipticPublicKey,
 ): Promise<Result<EllipticPublicKey, QuorateError>> {
   const parsed = parseDer(der, readRequest, CERTIFICATE_REQUEST_BYTES_MAX);
   if (!parsed.ok) return refused(`it is not PKCS#10 in DER: ${parsed.error.message}`);
@@ -36,13 +42,16 @@ export async function verifyCertificateRequest(
   if (algorithm !== "ecdsa-sha256" && algorithm !== "ecdsa-sha384") {
     return refused("it is not signed with ECDSA over SHA-256 or SHA-384");
   }
-  const publicKey = parseEllipticSpki(spki);
+  const isKnown = known !== undefined && equalBytes(known.spki, spki);
+  const publicKey = isKnown ? known : await importEllipticSpki(spki);
   if (publicKey === undefined) {
     return refused("its key is not on P-256 or P-384 as a named curve with an uncompressed point");
   }
-  return (await verifySignature(algorithm, publicKey.keyObject, info, signature))
-    ? ok(publicKey)
-    : refused("its signature was not made with its own key");
+  const isGenuine =
+    publicKey.curve === "P-256"
+      ? verifyP256Here(algorithm, publicKey, info, signature)
+      : await verifySignature(algorithm, publicKey.keyObject, info, signature);
+  return isGenuine ? ok(publicKey) : refused("its signature was not made with its own key");
 }
 
 /** A request (DER) for a P-256 or P-384 key, with an empty subject and no attributes. */

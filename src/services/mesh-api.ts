@@ -4,6 +4,7 @@ import type { Authority } from "../authority/authority.ts";
 import { type Enforced, trustBundle } from "../authority/enforced.ts";
 import { assert } from "../core/assert.ts";
 import { QuorateError } from "../core/errors.ts";
+import { ISSUANCE_STEPS_PER_TURN_MAX } from "../core/limits.ts";
 import { unwrap } from "../core/result.ts";
 import { randomBytes } from "../crypto/index.ts";
 import { MeshService } from "../gen/quorate/meshapi/v1/mesh_pb.ts";
@@ -14,6 +15,7 @@ import { type Service, service } from "../transport/grpc-service.ts";
 import type { Peer } from "../transport/proof.ts";
 import { requireAttested, type Session } from "../transport/session.ts";
 import { Wakeups } from "../recovery/wakeups.ts";
+import { Turns } from "./turns.ts";
 import type { Workload } from "./workloads.ts";
 
 export interface MeshApiPorts {
@@ -28,12 +30,20 @@ const RENEWAL_JITTER = 0.1;
 
 export function meshService(ports: MeshApiPorts): Service<Peer<Workload>> {
   const { authority, audit, metrics, now } = ports;
+  const turns = new Turns(ISSUANCE_STEPS_PER_TURN_MAX);
   return service<typeof MeshService, Peer<Workload>>(MeshService, {
     async newMeshCert(request, { session, requestId }) {
       const workload = requireWorkload(session);
-      const publicKey = unwrap(await verifyCertificateRequest(request.certificateRequest));
+      const { certificateRequest } = request;
+      await turns.take();
+      const publicKey = unwrap(
+        await verifyCertificateRequest(certificateRequest, workload.requestKey),
+      );
+      workload.requestKey = publicKey;
       // Everything below is computed from this one state, whatever becomes of it meanwhile.
       const state = await authority.confirm();
+      // All who share a read go on at once.
+      await turns.take();
       const { policyHash } = await workload.admit(state, now());
       const policy = state.manifest.policies.get(policyHash);
       assert(policy !== undefined, "an accepted policy is in the manifest");
@@ -44,7 +54,7 @@ export function meshService(ports: MeshApiPorts): Service<Peer<Workload>> {
       }
       const { leafLifetimeSeconds } = state.manifest.certificates;
       const issuedAt = now();
-      const leaf = await state.meshCa.issueLeaf({
+      const leaf = state.meshCa.issueLeaf({
         publicKey,
         identity: policy,
         evidenceDigest: workload.evidenceDigest,

@@ -18,6 +18,7 @@ import type { CollateralSource } from "../authority/self-appraisal.ts";
 import type { Sha256 } from "../core/brand.ts";
 import { QuorateError } from "../core/errors.ts";
 import { err, ok } from "../core/result.ts";
+import type { EllipticPublicKey } from "../crypto/elliptic-key.ts";
 import { sha256 } from "../crypto/index.ts";
 import type { Metrics } from "../observability/metrics.ts";
 import type { EvidenceVerifier } from "../transport/proof.ts";
@@ -43,6 +44,8 @@ interface Judgement {
 export class Workload {
   /** SHA-256 of the quote that it showed. */
   readonly evidenceDigest: Sha256;
+  /** Of its last certificate request: a renewal with the same key need not import it again. */
+  requestKey: EllipticPublicKey | undefined;
   readonly #evidence: Evidence;
   readonly #reportData: Uint8Array;
   readonly #ports: JudgingPorts;

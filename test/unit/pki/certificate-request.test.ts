@@ -233,6 +233,17 @@ describe("a certificate request", () => {
     );
   });
 
+  it("is verified with its own key, whichever key is known from before", async () => {
+    const der = await createCertificateRequest(p256.privateKey);
+    const known = unwrap(await verifyCertificateRequest(der));
+    expect(unwrap(await verifyCertificateRequest(der, known))).toBe(known);
+    const other = await createCertificateRequest(p384.privateKey);
+    const { curve } = unwrap(await verifyCertificateRequest(other, known));
+    expect(curve).toBe("P-384");
+    const forged = await verifyCertificateRequest(assemble({ hash: "sha384" }), known);
+    expect(forged).toMatchObject({ ok: false, error: { code: "invalid-argument" } });
+  });
+
   it("gives a key that does not share the request's memory", async () => {
     const der = await createCertificateRequest(p256.privateKey);
     const { spki, point } = unwrap(await verifyCertificateRequest(der));

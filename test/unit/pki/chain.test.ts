@@ -34,13 +34,13 @@ afterAll(() => {
   rmSync(folder, { recursive: true, force: true });
 });
 
-async function issue(
+function issue(
   from: Mesh,
   identity: LeafIdentity,
   curve: "P-256" | "P-384" = "P-256",
-): Promise<Credentials> {
+): Credentials {
   const { privateKey, elliptic } = leafKey(curve);
-  const leaf = await from.meshCa.issueLeaf({
+  const leaf = from.meshCa.issueLeaf({
     publicKey: elliptic,
     identity,
     evidenceDigest: EVIDENCE_DIGEST,
@@ -73,8 +73,8 @@ function opensslVerify(...options: string[]): string {
 describe("openssl verify, in its strict mode", () => {
   it.each(["P-256", "P-384"] as const)(
     "accepts a %s leaf under the root and under the mesh CA",
-    async (curve) => {
-      const { chain } = await issue(mesh, WEB, curve);
+    (curve) => {
+      const { chain } = issue(mesh, WEB, curve);
       const leaf = file("leaf.pem", chain[0]!);
       const { root, meshCa } = mesh.meshCa.certificates;
       const intermediate = file("intermediate.pem", meshCa.intermediate);
@@ -103,16 +103,16 @@ describe("openssl verify, in its strict mode", () => {
     },
   );
 
-  it("refuses the leaf of one mesh CA under another", async () => {
-    const { chain } = await issue(next, WEB);
+  it("refuses the leaf of one mesh CA under another", () => {
+    const { chain } = issue(next, WEB);
     const leaf = file("other-leaf.pem", chain[0]!);
     const pinMesh = file("mesh.pem", mesh.meshCa.certificates.meshCa.selfSigned);
     expect(opensslVerify("-CAfile", pinMesh, leaf)).toContain("unable to get local issuer");
   });
 
-  it("refuses a leaf that acts as a CA", async () => {
-    const { chain } = await issue(mesh, WEB);
-    const below = await issue(mesh, DATABASE);
+  it("refuses a leaf that acts as a CA", () => {
+    const { chain } = issue(mesh, WEB);
+    const below = issue(mesh, DATABASE);
     const leaf = file("below.pem", below.chain[0]!);
     const pin = file("leaf-as-ca.pem", chain[0]!);
     expect(opensslVerify("-CAfile", pin, leaf)).not.toContain("OK");
@@ -123,7 +123,7 @@ describe("a SPIFFE verifier", () => {
   it("finds no fault with chain and bundle", async () => {
     const { root, meshCa } = mesh.meshCa.certificates;
     for (const identity of [WEB, DATABASE]) {
-      const { chain } = await issue(mesh, identity);
+      const { chain } = issue(mesh, identity);
       for (const bundle of [[root], [meshCa.selfSigned], [root, meshCa.selfSigned]]) {
         expect(await verifySvid(chain, bundle, now)).toEqual({
           id: `spiffe://mesh.example${identity.spiffePath}`,
@@ -134,7 +134,7 @@ describe("a SPIFFE verifier", () => {
   });
 
   it("finds faults where there are some", async () => {
-    const { chain } = await issue(mesh, WEB);
+    const { chain } = issue(mesh, WEB);
     const { root, meshCa } = mesh.meshCa.certificates;
     const faultsOf = async (...input: Parameters<typeof verifySvid>) =>
       (await verifySvid(...input)).faults;
@@ -193,7 +193,7 @@ function verdict(socket: TLSSocket): string {
 
 describe("a mutual TLS handshake", () => {
   it("succeeds for verifiers that pin the root, and for those that pin the mesh CA", async () => {
-    const [web, database] = [await issue(mesh, WEB), await issue(mesh, DATABASE, "P-384")];
+    const [web, database] = [issue(mesh, WEB), issue(mesh, DATABASE, "P-384")];
     const { root, meshCa } = mesh.meshCa.certificates;
     for (const pinned of [root, meshCa.selfSigned]) {
       expect(await handshake(web, database, pinned)).toEqual({
@@ -204,7 +204,7 @@ describe("a mutual TLS handshake", () => {
   });
 
   it("fails between meshes", async () => {
-    const [web, other] = [await issue(mesh, WEB), await issue(next, DATABASE)];
+    const [web, other] = [issue(mesh, WEB), issue(next, DATABASE)];
     const result = await handshake(web, other, mesh.root);
     expect(result.client).toBe("authorized");
     expect(result.server).not.toBe("authorized");
