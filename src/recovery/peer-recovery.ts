@@ -3,7 +3,7 @@
  * the history has moved past its state. Driven by events; the pauses after failures are only a backstop.
  */
 import { setTimeout as delay } from "node:timers/promises";
-import type { InstanceKeys } from "../attestation/report-data.ts";
+import { appraisalPolicy } from "../attestation/index.ts";
 import type { Authority } from "../authority/authority.ts";
 import { inRecoveryMode } from "../core/lifecycle/lifecycle.ts";
 import {
@@ -14,6 +14,7 @@ import {
 import type { VerifiedHistory } from "../history/verified-history.ts";
 import type { Metrics } from "../observability/metrics.ts";
 import { hedged } from "./hedged.ts";
+import type { PeerSession } from "./peer-link.ts";
 import type { Peers } from "./peers.ts";
 import { receiveSecrets, type ReceivePorts } from "./receive-secrets.ts";
 import { Wakeups } from "./wakeups.ts";
@@ -79,7 +80,10 @@ export class PeerRecovery {
     }
     const need = (this.#need ??= { since: performance.now(), failures: 0, tried: "", until: 0 });
     const givers = this.#givers(history);
-    const situation = [history.recordHash, ...givers.map(({ instance }) => instance.id)].join();
+    const situation = [
+      history.recordHash,
+      ...givers.map(({ session }) => session.instance.id),
+    ].join();
     // The same again only after a pause; something new at once.
     const isTooSoon = situation === need.tried && performance.now() < need.until;
     if (givers.length === 0 || isTooSoon) return;
@@ -108,10 +112,10 @@ export class PeerRecovery {
     const { coordinators } = history.manifest;
     return this.#ports.peers.list().flatMap((link) => {
       const { address, standing } = link;
-      const instance = link.peer()?.instance;
-      if (instance === undefined || standing?.heldRecord !== history.recordHash) return [];
-      if (standing.mode !== "ready" || !coordinators.includes(instance.name)) return [];
-      return [{ address, instance }];
+      const session = link.peer();
+      if (session === undefined || standing?.heldRecord !== history.recordHash) return [];
+      if (standing.mode !== "ready" || !coordinators.includes(session.instance.name)) return [];
+      return [{ address, session }];
     });
   }
 
@@ -121,13 +125,16 @@ export class PeerRecovery {
     since: number,
   ): Promise<boolean> {
     const { authority, log, audit, metrics, now } = this.#ports;
+    const policy = appraisalPolicy(history.manifest, this.#ports);
     try {
       const { state, from } = await hedged(
         givers,
-        async ({ address, instance }, signal) => ({
-          state: await receiveSecrets(this.#ports, { address, history, signal }),
-          from: instance,
-        }),
+        async ({ address, session }, signal) => {
+          // Who only claims to be a coordinator is not worth a quote.
+          await session.evidence.requireCoordinator(policy, "the manifest being recovered");
+          const state = await receiveSecrets(this.#ports, { address, history, signal });
+          return { state, from: session.instance };
+        },
         { hedgeMillis: PEER_HEDGE_MS, signal: this.#closing.signal },
       );
       if (!authority.adopt(state)) return false;
@@ -166,7 +173,7 @@ interface Need {
 interface Giver {
   /** Of the peers' port. */
   readonly address: string;
-  readonly instance: InstanceKeys;
+  readonly session: PeerSession;
 }
 
 /** Doubles from one failure to the next; the jitter keeps coordinators apart that lost the same peer. */

@@ -1,12 +1,10 @@
 /** Coordinators with their ports, over one store: what they do for each other by themselves. */
-import { createServer } from "node:net";
-import { once } from "node:events";
 import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
-import type { Address } from "../../../src/config/address.ts";
 import { Mode } from "../../../src/gen/quorate/userapi/v1/user_pb.ts";
 import { MeshWorld, type ManifestChoices } from "../../fixtures/mesh.ts";
 import { type Running, setOverApi, startCoordinator } from "../../fixtures/running.ts";
 import { ScriptedStore } from "../../fixtures/scripted-store.ts";
+import { choosePorts } from "../cluster/ports.ts";
 
 const NAMES = ["coordinator-0", "coordinator-1", "coordinator-2"];
 const FIRST: ManifestChoices = { coordinators: NAMES };
@@ -17,23 +15,11 @@ beforeAll(async () => {
 });
 afterAll(() => world.close());
 
-/** Ports that were free a moment ago. */
-async function freePorts(count: number): Promise<Address[]> {
-  const servers = Array.from({ length: count }, () => createServer().listen(0, "127.0.0.1"));
-  await Promise.all(servers.map((each) => once(each, "listening")));
-  const addresses = servers.map((each) => {
-    const address = each.address();
-    if (typeof address !== "object" || address === null) throw new Error("it listens on TCP");
-    return { host: "127.0.0.1", port: address.port };
-  });
-  await Promise.all(servers.map((each) => once(each.close(), "close")));
-  return addresses;
-}
-
 /** The peers' ports of three coordinators, and a way to start each of them. */
 async function mesh() {
   const first = new ScriptedStore();
-  const addresses = await freePorts(NAMES.length);
+  const ports = await choosePorts(NAMES.length);
+  const addresses = ports.map((port) => ({ host: "127.0.0.1", port }));
   const start = (index: number, options: Parameters<typeof startCoordinator>[2] = {}) =>
     startCoordinator(world, new ScriptedStore(first.backing), {
       name: NAMES[index] ?? "",

@@ -11,6 +11,7 @@ import {
   Secret,
   sha256,
 } from "../../../src/crypto/index.ts";
+import { Mode } from "../../../src/gen/quorate/userapi/v1/user_pb.ts";
 import { MeshCa } from "../../../src/pki/index.ts";
 import { ALICE, BOB, MeshWorld, type Person } from "../../fixtures/mesh.ts";
 import {
@@ -20,6 +21,7 @@ import {
   setOverApi,
   startCoordinator,
 } from "../../fixtures/running.ts";
+import { choosePorts } from "../../integration/cluster/ports.ts";
 import { ScriptedStore, unreachable } from "../../fixtures/scripted-store.ts";
 
 let world: MeshWorld;
@@ -184,6 +186,56 @@ describe("No secret of the mesh", () => {
     expect(everything).toContain("recovered");
     expect(everything).toContain("store-reasserted");
     expect(everything).toContain("quorate_certificates_issued_total 1");
+    expect(leaks(everything, secrets)).toEqual([]);
+  });
+
+  it("is in anything that coordinators say while they give secrets to each other, prepared or asked for", async () => {
+    const names = ["coordinator-0", "coordinator-1"];
+    const ports = await choosePorts(2);
+    const addresses = ports.map((port) => ({ host: "127.0.0.1", port }));
+    const { backing } = new ScriptedStore();
+    const start = (own: number) =>
+      startCoordinator(world, new ScriptedStore(backing), {
+        name: names[own] ?? "",
+        ...(addresses[own] === undefined ? {} : { peerAddress: addresses[own] }),
+        peers: addresses.filter((_, index) => index !== own),
+      });
+    const making = vi.spyOn(MeshCa, "create");
+    const [a, b] = await Promise.all([start(0), start(1)]);
+    const set = await setOverApi(a, world.manifest({ coordinators: names }));
+    const { record } = unwrap(parseRecord(set.record, sha256));
+    const place = { lineage: record.lineage, previous: set.recordHash };
+    await setOverApi(b, world.manifest({ coordinators: names, workloads: ["db"] }), place);
+    const texts = [await words(a), await words(b)];
+    await b.coordinator.stop();
+    const again = await start(1);
+    await vi.waitFor(async () => expect((await again.user.getStatus({})).mode).toBe(Mode.READY));
+    texts.push(await words(a), await words(again));
+
+    const secrets = new Map<string, Uint8Array>();
+    const document = unwrap(parseShares(set.shares));
+    const shares = await Promise.all(
+      [ALICE, BOB].map(async (person) => {
+        const entry = document.shares.find(({ key }) => key === person.shareKeyId)!;
+        return unwrap(await decryptShare(entry, person.shareKey, record.lineage));
+      }),
+    );
+    const commitments = document.shares.map(({ commitment }) => commitment);
+    unwrap(await combineShares(shares, 2, commitments)).use((bytes) => {
+      secrets.set("seed", bytes.slice(0, 64));
+      secrets.set("salt", bytes.slice(64));
+    });
+    for (const [index, { value }] of making.mock.results.entries()) {
+      const key = ((await value) as MeshCa).exportPrivateKey();
+      secrets.set(
+        `mesh CA key ${index}`,
+        key.use((der) => der.slice(36, 68)),
+      );
+    }
+    making.mockRestore();
+    const everything = texts.join("\n");
+    expect(everything).toContain("secrets-given");
+    expect(everything).toContain("recovered-from-peer");
     expect(leaks(everything, secrets)).toEqual([]);
   });
 });
