@@ -57,7 +57,7 @@ export class Workload {
   }
 
   /** The workload `web`, pinned to the mesh's owners. */
-  static async of(world: World): Promise<Workload> {
+  static async of(world: Pick<World, "file">): Promise<Workload> {
     const policy = await readFile(world.file("web.policy.json"));
     const document = parsePolicyDocument(policy, parseOwnerKey);
     const coordinator = document.ok ? document.value.coordinator : undefined;
