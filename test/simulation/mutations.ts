@@ -56,12 +56,15 @@ export const MUTATIONS: readonly Mutation[] = [
     "const from = this.#firstNotHeld(entries);",
     "const from = 0;",
   ),
-  one(
-    "commit not bounded by the message",
-    "following.ts",
-    "log.commitTo(Math.min(message.commit, lastNew));",
-    "log.commitTo(Math.min(message.commit, log.lastIndex));",
-  ),
+  {
+    ...one(
+      "commit not bounded by the message",
+      "following.ts",
+      "log.commitTo(Math.min(message.commit, lastNew));",
+      "log.commitTo(Math.min(message.commit, log.lastIndex));",
+    ),
+    only: ["lost leader"],
+  },
   one(
     "stale refusal accepted",
     "progress.ts",
