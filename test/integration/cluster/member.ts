@@ -9,7 +9,6 @@ import type { ServiceClient } from "../../../src/transport/grpc-adapter.ts";
 import { serviceClient } from "../../../src/transport/grpc-client.ts";
 import { ObservedChannel } from "../../../src/transport/observed-channel.ts";
 import { eventually, type Running } from "../service/processes.ts";
-import type { World } from "../service/world.ts";
 
 /** Where it listens, always. */
 export interface MemberAddresses {
@@ -19,19 +18,25 @@ export interface MemberAddresses {
   readonly peer: string;
 }
 
+/** Where its files are and who starts its processes: a test's world. */
+export interface MemberPlace {
+  file(...names: string[]): string;
+  start(args: readonly string[]): Running;
+}
+
 /** Bound of one call in a test: a process that is frozen must not hold the test up for long. */
 export const CALL_MILLIS = 5_000;
 
 export class Member {
   readonly name: string;
   readonly addresses: MemberAddresses;
-  readonly #world: Pick<World, "file" | "start">;
+  readonly #world: MemberPlace;
   readonly #store: string;
   readonly #peers: readonly string[];
   #running: { readonly process: Running; readonly channel: ObservedChannel } | undefined;
 
   constructor(
-    world: Pick<World, "file" | "start">,
+    world: MemberPlace,
     options: {
       readonly name: string;
       readonly addresses: MemberAddresses;

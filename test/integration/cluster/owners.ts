@@ -30,8 +30,8 @@ import type {
 import type { VerifiedHistory } from "../../../src/history/verified-history.ts";
 import { statusOf } from "../../../src/transport/status.ts";
 import { PATIENCE_MILLIS } from "../service/processes.ts";
-import type { Person, World } from "../service/world.ts";
-import type { Member } from "./member.ts";
+import type { Person } from "../service/world.ts";
+import type { Member, MemberPlace } from "./member.ts";
 
 /** Who approves: as many as the manifest asks for. */
 const APPROVERS: readonly Person[] = ["alice", "bob"];
@@ -48,15 +48,15 @@ export interface Proposal {
 }
 
 export class Owners {
-  readonly #world: Pick<World, "file">;
+  readonly #world: Pick<MemberPlace, "file">;
   readonly #policies: readonly Uint8Array[];
 
-  private constructor(world: Pick<World, "file">, policies: readonly Uint8Array[]) {
+  private constructor(world: Pick<MemberPlace, "file">, policies: readonly Uint8Array[]) {
     this.#world = world;
     this.#policies = policies;
   }
 
-  static async of(world: Pick<World, "file">): Promise<Owners> {
+  static async of(world: Pick<MemberPlace, "file">): Promise<Owners> {
     const names = ["coordinator", "web", "api"];
     const files = names.map((name) => readFile(world.file(`${name}.policy.json`)));
     return new Owners(world, await Promise.all(files));
