@@ -40,12 +40,15 @@ export interface PeerSource {
   onChange(listener: () => void): () => void;
 }
 
-/** Errors that say that a peer is out of reach, rather than that it refused. */
-const OUT_OF_REACH: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
+/** Errors that say that a peer is out of reach, or does not hold the predecessor, rather than that it refused. */
+const EXCUSES: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
   "unreachable",
   "unavailable",
   "deadline-exceeded",
   "cancelled",
+  "not-ready",
+  "recovery-needed",
+  "head-moved",
 ]);
 
 /** How long is waited for peers, in milliseconds. */
@@ -98,21 +101,21 @@ export class PeerGroup implements Group {
   async prepare({ base, next }: Prepared): Promise<void> {
     if (base === undefined) return;
     const members = await this.#members(next.manifest, next.policy);
-    const ready = members.filter(({ standing }) => standing.heldRecord === base.recordHash);
     const taken = new Set<string>();
-    const lost = new Set<ConnectedPeer>();
+    const excused = new Set<ConnectedPeer>();
     let refusal: QuorateError | undefined;
     const isEnough = (): boolean => {
-      const inReach = new Set(ready.filter((peer) => !lost.has(peer)).map(nameOf));
-      return taken.size >= Math.min(majorityOf(next.manifest) - 1, inReach.size);
+      const able = new Set(members.filter((peer) => !excused.has(peer)).map(nameOf));
+      return taken.size >= Math.min(majorityOf(next.manifest) - 1, able.size);
     };
-    const tasks = ready.map(async (peer) => {
+    const tasks = members.map(async (peer) => {
       try {
+        // Whatever it said last of itself: it reads the head before it calls the predecessor unknown.
         await peer.prepare(await prepareMessage(next, peer.instance));
         taken.add(nameOf(peer));
       } catch (cause) {
         const error = asError(cause);
-        if (OUT_OF_REACH.has(error.code)) lost.add(peer);
+        if (EXCUSES.has(error.code)) excused.add(peer);
         else refusal = error;
       }
     });

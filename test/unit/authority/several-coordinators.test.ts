@@ -126,6 +126,20 @@ describe("An update at one of several coordinators", () => {
     expect(recordOf(b)).toBe(recordOf(c));
   });
 
+  it("gives its key also to one that has not noticed the update before it", async () => {
+    const [a, b, c] = await ready();
+    c.store.deaf = true;
+    await a.update(world.manifest(SECOND));
+    b.reachable = false;
+    const third = a.update(world.manifest(FIRST));
+    await vi.waitFor(() => expect(c.authority.prepares.records()).toHaveLength(1));
+    await vi.waitFor(() =>
+      c.authority.confirm().then(({ history }) => expect(history.record.generation).toBe(3)),
+    );
+    expect(recordOf(c)).toBe((await third).recordHash);
+    expect(c.events("state-stale")).toEqual([]);
+  });
+
   it("makes those stale that had no prepare, at the latest when somebody asks them for something", async () => {
     const [a, b, c] = await ready();
     c.reachable = false;
