@@ -132,10 +132,8 @@ describe("An update at one of several coordinators", () => {
     await a.update(world.manifest(SECOND));
     b.reachable = false;
     const third = a.update(world.manifest(FIRST));
-    await vi.waitFor(() => expect(c.authority.prepares.records()).toHaveLength(1));
-    await vi.waitFor(() =>
-      c.authority.confirm().then(({ history }) => expect(history.record.generation).toBe(3)),
-    );
+    await vi.waitFor(() => expect(a.history.record.generation).toBe(3));
+    await c.authority.confirm();
     expect(recordOf(c)).toBe((await third).recordHash);
     expect(c.events("state-stale")).toEqual([]);
   });
