@@ -1,6 +1,6 @@
 /** userapi: what people and their tools ask of a coordinator. */
 import { timestampFromMs } from "@bufbuild/protobuf/wkt";
-import type { Quoter } from "../attestation/index.ts";
+import { appraisalPolicy, type Quoter } from "../attestation/index.ts";
 import { userAttestStatement } from "../attestation/report-data.ts";
 import type { Authority } from "../authority/authority.ts";
 import type { SelfAppraisal } from "../authority/self-appraisal.ts";
@@ -15,7 +15,8 @@ import { evidenceToMessage } from "../transport/evidence-message.ts";
 import { type Service, service } from "../transport/grpc-service.ts";
 import { type InstanceIdentity, signStatement } from "../transport/instance-identity.ts";
 import { historyPage } from "./history-page.ts";
-import type { PeerLink } from "../recovery/peer-link.ts";
+import { coordinatorRefusal } from "../recovery/peer-evidence.ts";
+import type { PeerLink, PeerSession } from "../recovery/peer-link.ts";
 import type { PeerRecovery } from "../recovery/peer-recovery.ts";
 import type { Peers } from "../recovery/peers.ts";
 import { modeName, modeOf, platformMessage, platformStatus, userMode } from "./mode.ts";
@@ -123,7 +124,8 @@ export function userService<Anyone>(ports: UserApiPorts): Service<Anyone> {
     async getStatus() {
       // The status is most wanted when the store is out of reach; it says why.
       await authority.refresh().catch(() => undefined);
-      return status(ports);
+      const peers = await Promise.all(ports.peers.list().map((link) => peerStatus(link, ports)));
+      return { ...status(ports), peers };
     },
   });
 }
@@ -166,21 +168,23 @@ function status(ports: UserApiPorts) {
             sharesThreshold: progress.threshold,
           },
         }),
-    peers: ports.peers.list().map((link) => peerStatus(link)),
     ...lastRecovery(ports),
     suspended: suspended?.message ?? notReady?.message ?? "",
     hint: (suspended ?? notReady)?.hint ?? "",
   };
 }
 
-function peerStatus(link: PeerLink) {
-  const { address, standing, problem } = link;
-  const instance = link.peer()?.instance;
+async function peerStatus(link: PeerLink, ports: UserApiPorts) {
+  const { address, standing } = link;
+  const session = link.peer();
+  const instance = session?.instance;
+  const problem =
+    session === undefined ? link.problem?.message : await whyNotCounted(session, ports);
   return {
     address,
     name: instance?.name ?? "",
     instanceId: instance?.id ?? "",
-    problem: problem?.message ?? "",
+    problem: problem ?? "",
     ...(standing === undefined
       ? {}
       : {
@@ -194,6 +198,23 @@ function peerStatus(link: PeerLink) {
             : { platform: platformMessage(standing.platform) }),
         }),
   };
+}
+
+/** Why what a connected peer says does not count under the newest verified manifest; `undefined` if it does. */
+async function whyNotCounted(
+  { instance, evidence }: PeerSession,
+  { authority, allowDevelopment }: UserApiPorts,
+): Promise<string | undefined> {
+  const manifest = authority.history?.manifest;
+  if (manifest === undefined) return undefined;
+  if (!manifest.coordinators.includes(instance.name)) return "the manifest does not name it";
+  try {
+    return coordinatorRefusal(
+      await evidence.judge(appraisalPolicy(manifest, { allowDevelopment })),
+    );
+  } catch (cause) {
+    return cause instanceof QuorateError ? cause.message : "its evidence could not be judged";
+  }
 }
 
 /** The newest of: from a peer, by share owners. Which one it was, the record in force says. */
