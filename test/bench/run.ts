@@ -10,6 +10,7 @@ const SUITES: Readonly<Record<string, () => Promise<{ bench: () => Promise<Bench
   store: () => import("./store.ts"),
   transport: () => import("./transport.ts"),
   service: () => import("./service.ts"),
+  renewal: () => import("./renewal.ts"),
   cluster: () => import("./cluster.ts"),
   "raft-core": () => import("./raft-core.ts"),
 };

@@ -1,34 +1,17 @@
 /** The main job from outside: a real coordinator process, real sessions, a file store. */
 import { createHash, generateKeyPairSync, sign, verify } from "node:crypto";
 import { once } from "node:events";
-import { mkdtemp, readFile, rm } from "node:fs/promises";
+import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import tls from "node:tls";
-import {
-  DevelopmentQuoter,
-  developmentMeasurement,
-  loadDevelopmentVendor,
-  NO_COLLATERAL,
-} from "../../src/attestation/index.ts";
-import { Appraiser } from "../../src/attestation/index.ts";
 import { Workbench } from "../../src/cli/demo/workbench.ts";
-import { parseAddress } from "../../src/config/address.ts";
-import { parsePolicyDocument } from "../../src/core/policy-document/policy-document.ts";
-import { unwrap } from "../../src/core/result.ts";
-import { parseOwnerKey, sha256 } from "../../src/crypto/index.ts";
-import { MeshService } from "../../src/gen/quorate/meshapi/v1/mesh_pb.ts";
 import { createCertificateRequest } from "../../src/pki/index.ts";
-import { coordinatorVerifier } from "../../src/sidecar/coordinator-verifier.ts";
-import { AttestedChannel } from "../../src/transport/attested-channel.ts";
-import { serviceClient } from "../../src/transport/grpc-client.ts";
-import { freshQuoteProver, proofVerifier } from "../../src/transport/proof.ts";
 import { generateTlsIdentity, tlsOptions } from "../../src/transport/tls-identity.ts";
 import type { BenchRow } from "./bench-row.ts";
+import { meshClient } from "./mesh-client.ts";
 
-const RENEWALS = 4_000;
 const CONNECTIONS = 60;
-const WAITING = 32;
 
 export async function bench(): Promise<BenchRow[]> {
   const folder = await mkdtemp(path.join(tmpdir(), "quorate-bench-"));
@@ -42,10 +25,7 @@ export async function bench(): Promise<BenchRow[]> {
     });
     try {
       await bench.approveAndSet("manifest.json", addresses, undefined);
-      return [
-        ...(await connections(bench, addresses.mesh)),
-        ...(await renewals(bench, addresses.mesh)),
-      ];
+      return await connections(bench, addresses.mesh);
     } finally {
       await process.stop();
     }
@@ -54,46 +34,8 @@ export async function bench(): Promise<BenchRow[]> {
   }
 }
 
-async function open(bench: Workbench, mesh: string) {
-  const policy = await readFile(path.join(bench.folder, "web.policy.json"));
-  const pins = unwrap(parsed(policy)).coordinator;
-  if (pins === undefined) throw new Error("the policy has pins");
-  const vendor = await loadDevelopmentVendor(path.join(bench.folder, "platform"));
-  const quoter = new DevelopmentQuoter(vendor, {
-    measurement: developmentMeasurement("web"),
-    policyHash: sha256(policy),
-  });
-  const evidence = coordinatorVerifier({
-    pins,
-    appraiser: new Appraiser(),
-    collateral: () => Promise.resolve(NO_COLLATERAL),
-    allowDevelopment: true,
-    now: Date.now,
-  });
-  const address = parseAddress(mesh, { host: "127.0.0.1", port: 0 });
-  return async () => {
-    const channel = new AttestedChannel({
-      address: `${address.host}:${address.port}`,
-      identity: await generateTlsIdentity(),
-      purpose: "mesh-session",
-      prover: freshQuoteProver({
-        quote: (reportData, signal) => quoter.quote(reportData, { signal }),
-      }),
-      verifier: proofVerifier({ accept: ["instance"], evidence }),
-    });
-    return { channel, mesh: serviceClient(MeshService, channel) };
-  };
-}
-
-function parsed(policy: Uint8Array) {
-  const result = parsePolicyDocument(policy, parseOwnerKey);
-  return result.ok
-    ? result
-    : { ok: false as const, error: new Error("the policy document is not valid") };
-}
-
 async function connections(bench: Workbench, mesh: string): Promise<BenchRow[]> {
-  const connect = await open(bench, mesh);
+  const connect = await meshClient(bench.folder, mesh);
   const certificateRequest = await createCertificateRequest(
     generateKeyPairSync("ec", { namedCurve: "P-256" }).privateKey,
   );
@@ -112,39 +54,6 @@ async function connections(bench: Workbench, mesh: string): Promise<BenchRow[]> 
       value: median(times),
       unit: "ms",
       floor: { name: "mutual TLS, quote, 2 P-384 + 2 P-256", value: floor },
-    },
-  ];
-}
-
-async function renewals(bench: Workbench, mesh: string): Promise<BenchRow[]> {
-  const client = await (await open(bench, mesh))();
-  const { privateKey } = generateKeyPairSync("ec", { namedCurve: "P-256" });
-  const certificateRequest = await createCertificateRequest(privateKey);
-  const renew = () => client.mesh.newMeshCert({ certificateRequest });
-  await Promise.all(Array.from({ length: 500 }, renew));
-  let left = RENEWALS;
-  const start = performance.now();
-  await Promise.all(
-    Array.from({ length: WAITING }, async () => {
-      while (left-- > 0) await renew();
-    }),
-  );
-  const perSecond = (RENEWALS / (performance.now() - start)) * 1000;
-  client.channel.close();
-  // What the server must compute for one: verify the request, sign the leaf.
-  const keys = generateKeyPairSync("ec", { namedCurve: "P-256" });
-  const message = Buffer.alloc(500);
-  const signature = sign("sha256", message, keys.privateKey);
-  const once = time(300, () => {
-    verify("sha256", message, keys.publicKey, signature);
-    sign("sha256", message, keys.privateKey);
-  });
-  return [
-    {
-      name: "renewals on a live session (client and server, 2 cores)",
-      value: perSecond,
-      unit: "/s",
-      floor: { name: "one verify and one sign a core", value: 1000 / once },
     },
   ];
 }
