@@ -57,6 +57,16 @@ export interface AuthorityPorts {
 /** Changes that may wait at once; each is a manifest or a share of a person. */
 const CHANGES_WAITING_MAX = 32;
 
+/** A record that was put back into the store. */
+export interface Reassertion {
+  /** How many times since the start. */
+  readonly count: number;
+  /** What the store showed instead. */
+  readonly shown: HeadClass["kind"];
+  /** Milliseconds since the Unix epoch. */
+  readonly at: number;
+}
+
 export class Authority {
   readonly ports: AuthorityPorts;
   /** Changes run one at a time: each is computed from the state that the one before it left. */
@@ -71,6 +81,7 @@ export class Authority {
   #problem: QuorateError | undefined;
   #failure: QuorateError | undefined;
   #progress = 0;
+  #reasserted: Reassertion | undefined;
   /** The head that was examined last and needs no second look; `undefined` after anything else. */
   #seen: HeadVersion | "none" | undefined;
   #head: Head | undefined;
@@ -137,6 +148,11 @@ export class Authority {
   /** Why nothing is issued because of the store: what it shows, or that it did not answer the last read. */
   get suspended(): QuorateError | undefined {
     return this.#problem ?? this.#failure;
+  }
+
+  /** The newest time that this coordinator put its record back over what the store showed; `undefined` if it never had to. */
+  get reasserted(): Reassertion | undefined {
+    return this.#reasserted;
   }
 
   /** Newest generation that was verified while reading the history from the store. */
@@ -382,6 +398,8 @@ export class Authority {
     }
     this.#head = swapped.head;
     this.#problem = undefined;
+    const count = (this.#reasserted?.count ?? 0) + 1;
+    this.#reasserted = { count, shown: shown.kind, at: this.ports.now() };
     this.ports.audit.record({ event: "store-reasserted", recordHash, shown: shown.kind });
     this.ports.log.warn(
       { shown: shown.kind },

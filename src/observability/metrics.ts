@@ -13,6 +13,17 @@ export const MODES = [
 ] as const;
 export type ModeLabel = (typeof MODES)[number];
 
+/** Values of the `condition` label of `quorate_store_condition`; exactly one of them is 1. */
+const STORE_CONDITIONS = [
+  "fine",
+  "unreachable",
+  "rollback",
+  "corrupt",
+  "fork",
+  "unverified",
+] as const;
+export type StoreCondition = (typeof STORE_CONDITIONS)[number];
+
 const STORE_OPERATIONS = ["read-head", "swap-head", "put-document", "get-document"] as const;
 const STORE_OUTCOMES = ["ok", "conflict", "unknown", "error"] as const;
 
@@ -51,6 +62,15 @@ export class Metrics {
   readonly suspended = this.#gauge(
     "quorate_issuing_suspended",
     "1 while nothing is issued because of what the store shows.",
+  );
+  readonly #storeCondition = this.#gauge(
+    "quorate_store_condition",
+    "1 for what the last read of the store's head showed, 0 for the rest.",
+    ["condition"],
+  );
+  readonly storeReassertions = this.#counter(
+    "quorate_store_reassertions_total",
+    "Times that this coordinator put the newest record back into the store.",
   );
   readonly certificatesIssued = this.#counter(
     "quorate_certificates_issued_total",
@@ -105,6 +125,7 @@ export class Metrics {
   constructor() {
     collectDefaultMetrics({ register: this.registry });
     this.setMode("uninitialized");
+    this.setStoreCondition("fine");
     this.appraisals.inc({ result: "accepted", reason: "" }, 0);
     for (const reason of Object.keys(FAILURE_MEANINGS)) {
       this.appraisals.inc({ result: "refused", reason }, 0);
@@ -123,6 +144,12 @@ export class Metrics {
   /** Marks `mode` as the one that the coordinator is in. */
   setMode(mode: ModeLabel): void {
     for (const each of MODES) this.mode.set({ mode: each }, each === mode ? 1 : 0);
+  }
+
+  /** Marks `condition` as what the store shows. */
+  setStoreCondition(condition: StoreCondition): void {
+    for (const each of STORE_CONDITIONS)
+      this.#storeCondition.set({ condition: each }, each === condition ? 1 : 0);
   }
 
   /** The listener is called at every scrape, and must not throw. */

@@ -4,7 +4,7 @@ import { assert } from "../core/assert.ts";
 import type { InstanceId } from "../core/brand.ts";
 import { parseCertificate } from "../crypto/x509-view.ts";
 import type { VerifiedHistory } from "../history/verified-history.ts";
-import type { Metrics } from "../observability/metrics.ts";
+import type { Metrics, StoreCondition } from "../observability/metrics.ts";
 import type { PeerLink } from "../recovery/peer-link.ts";
 import { modeLabel } from "./mode.ts";
 
@@ -21,6 +21,7 @@ export interface StateMetricsPorts {
 export class StateMetrics {
   readonly #ports: StateMetricsPorts;
   #seen: string | undefined;
+  #reassertions = 0;
 
   constructor(ports: StateMetricsPorts) {
     this.#ports = ports;
@@ -34,6 +35,10 @@ export class StateMetrics {
     metrics.generation.set(enforced?.record.generation ?? 0);
     metrics.epoch.set(enforced?.record.epoch ?? 0);
     metrics.suspended.set(authority.suspended === undefined ? 0 : 1);
+    metrics.setStoreCondition(conditionOf(authority));
+    const reassertions = authority.reasserted?.count ?? 0;
+    metrics.storeReassertions.inc(reassertions - this.#reassertions);
+    this.#reassertions = reassertions;
     if (enforced !== undefined) this.#showExpiry(enforced);
     if (authority.history !== undefined) this.#showLag(authority.history);
   }
@@ -68,5 +73,21 @@ export class StateMetrics {
     const createdAt = Date.parse(record.createdAt);
     if (record.author.instance === instance || createdAt < startedAt) return;
     metrics.headLag.observe(Math.max(0, now() - createdAt) / 1000);
+  }
+}
+
+/** What the store shows, in one word. */
+function conditionOf({ problem, suspended }: Authority): StoreCondition {
+  switch (problem?.code) {
+    case undefined:
+      return suspended === undefined ? "fine" : "unreachable";
+    case "rollback":
+      return "rollback";
+    case "store-corrupt":
+      return "corrupt";
+    case "fork":
+      return "fork";
+    default:
+      return "unverified";
   }
 }

@@ -157,7 +157,7 @@ function status(ports: UserApiPorts) {
         }),
     store: {
       description: authority.ports.store.description,
-      condition: suspended?.message ?? "fine",
+      condition: suspended?.message ?? conditionText(authority),
     },
     ...(progress === undefined
       ? {}
@@ -172,6 +172,13 @@ function status(ports: UserApiPorts) {
     suspended: suspended?.message ?? notReady?.message ?? "",
     hint: (suspended ?? notReady)?.hint ?? "",
   };
+}
+
+/** A store that is fine now, and was not before: nobody should have to read the log to hear of it. */
+function conditionText({ reasserted }: Authority): string {
+  if (reasserted === undefined) return "fine";
+  const at = new Date(reasserted.at).toISOString();
+  return `fine; the newest record was put back at ${at} (${reasserted.shown})`;
 }
 
 async function peerStatus(link: PeerLink, ports: UserApiPorts) {
