@@ -67,6 +67,25 @@ describe.skipIf(etcdMissing())("three coordinators over etcd", () => {
     },
   );
 
+  it("say in quorate status who the others are, and who gave them their secrets", async () => {
+    const record = await cluster.allReady();
+    for (const member of cluster.members) {
+      const names = cluster.others(member).map(({ name }) => name);
+      await member.until("sees the others", ({ peers }) =>
+        peers.every(({ heldRecord, problem }) => heldRecord === record && problem === ""),
+      );
+      const { code, stdout } = await cluster.command(member, "status", "--check");
+      expect(code).toBe(0);
+      const status = JSON.parse(stdout) as { peers: { name: string }[] };
+      expect(status).toMatchObject({ mode: "ready", name: member.name, head: { record } });
+      expect(status.peers).toMatchObject([{ mode: "ready" }, { mode: "ready" }]);
+      expect(status.peers.map(({ name }) => name).toSorted()).toEqual(names);
+      expect(status).toMatchObject({
+        lastRecovery: { from: expect.stringMatching(names.join("|")) as unknown },
+      });
+    }
+  });
+
   it("go on through a rolling restart that nobody attends to, with the same mesh CA", async () => {
     const before = await cluster.requireOneMesh();
     const stop = cluster.workload.keepObtaining(cluster.members);

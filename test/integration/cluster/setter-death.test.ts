@@ -1,11 +1,14 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { Sha256 } from "../../../src/core/brand.ts";
+import { QuorateError } from "../../../src/core/errors.ts";
 import type { Head } from "../../../src/store/store.ts";
 import { etcdMissing } from "../store/etcd-process.ts";
 import { Cluster } from "./cluster.ts";
 import { delay, rounds } from "./effort.ts";
+import { isUncertain } from "./owners.ts";
 
 const DEATHS = rounds({ short: 6, long: 60 });
+const FREEZES = rounds({ short: 3, long: 30 });
 const DEATH_MILLIS_MAX = 10_000;
 /** When the setter dies, in turn: somewhere in its work, when the head moves, or right after its answer. */
 const MOMENTS = ["work", "head", "answer"] as const;
@@ -73,7 +76,57 @@ describe.skipIf(etcdMissing())("three coordinators over etcd", () => {
       console.info(`the setter died ${DEATHS} times: ${JSON.stringify(outcomes)}`);
     },
   );
+
+  it(
+    `let one update win when the one that sets is frozen in the middle of it, ${FREEZES} times`,
+    { timeout: 60_000 + FREEZES * DEATH_MILLIS_MAX },
+    async () => {
+      const outcomes = { won: 0, lost: 0 };
+      const setMillis = await duration(() => cluster.advance(cluster.member(1), 3_000));
+      for (let freeze = 0; freeze < FREEZES; freeze++) {
+        const setter = cluster.member(freeze % cluster.members.length);
+        const place = await cluster.place();
+        const frozen = { manifest: await cluster.manifest(3_001 + 2 * freeze), ...place };
+        const rival = { manifest: await cluster.manifest(3_002 + 2 * freeze), ...place };
+        const answer = recordOrError(cluster.owners.set(setter, frozen));
+        await delay(Math.random() * setMillis);
+        setter.pause();
+        let others: string | QuorateError;
+        try {
+          others = await recordOrError(
+            cluster.owners.setUntilCertain(cluster.others(setter), rival),
+          );
+        } finally {
+          setter.resume();
+        }
+        // What it was about to do is done, or too late.
+        let own = await answer;
+        if (own instanceof QuorateError && isUncertain(own))
+          own = await recordOrError(cluster.owners.setUntilCertain([setter], frozen));
+        const answers = [own, others];
+        const head = await cluster.allReady();
+        expect(answers.filter((each) => each === head)).toHaveLength(1);
+        const [lost] = answers.filter((each) => each instanceof QuorateError);
+        expect(lost).toMatchObject({ code: "head-moved", details: { head } });
+        expect((await cluster.history()).record).toMatchObject({ previous: place.previous });
+        outcomes[own === head ? "won" : "lost"]++;
+      }
+      await cluster.requireOneMesh();
+      console.info(`frozen ${FREEZES} times in the middle of a set: ${JSON.stringify(outcomes)}`);
+    },
+  );
 });
+
+async function recordOrError(
+  set: Promise<{ readonly recordHash: string }>,
+): Promise<string | QuorateError> {
+  try {
+    return (await set).recordHash;
+  } catch (cause) {
+    if (cause instanceof QuorateError) return cause;
+    throw cause;
+  }
+}
 
 async function headAfter(cluster: Cluster, before: Head | undefined): Promise<void> {
   while ((await cluster.store.readHead())?.version === before?.version);

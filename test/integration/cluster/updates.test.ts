@@ -10,8 +10,8 @@ import { Cluster } from "./cluster.ts";
 import { rounds } from "./effort.ts";
 import type { Certificate } from "./workload.ts";
 
-const ROUNDS = rounds({ short: 5, long: 60 });
-const STORM_SETS = rounds({ short: 6, long: 60 });
+const ROUNDS = rounds({ short: 5, long: 30 });
+const STORM_SETS = rounds({ short: 6, long: 30 });
 const ROUND_MILLIS_MAX = 10_000;
 /** The coordinator gives the others some time to come back. */
 const REFUSED_WITHIN_MILLIS = 12_000;
