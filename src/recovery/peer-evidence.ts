@@ -57,16 +57,21 @@ export class PeerEvidence {
    *
    * **Security:** seed, mesh CA keys and everything that a majority decides are for coordinators of the very manifest
    * that the call is about. A session says nothing about that; this does, and comes before every use.
+   * @param who whose evidence it is as the reader of the error sees it: the callee refuses "the caller"
    * @param manifest which one, for people: "the manifest being recovered"
    * @throws QuorateError `attestation-failed` with every reason
    */
-  async requireCoordinator(policy: AppraisalPolicy, manifest: string): Promise<void> {
+  async requireCoordinator(
+    policy: AppraisalPolicy,
+    who: "the caller" | "the peer",
+    manifest: string,
+  ): Promise<void> {
     const verdict = await this.judge(policy);
     const reason = coordinatorRefusal(verdict);
     if (reason === undefined) return;
     throw new QuorateError(
       "attestation-failed",
-      `the peer is not a coordinator of ${manifest}: ${reason}`,
+      `${who} is not a coordinator of ${manifest}: ${reason}`,
       {
         hint: "add its policy and reference values to the manifest; quorate manifest explain shows why evidence is refused",
         faults: failureFaults(verdict),
@@ -101,7 +106,7 @@ export function peerEvidenceVerifier(
       const policy = ports.policy();
       if (policy === undefined) return ok(peer);
       try {
-        await peer.requireCoordinator(policy, "the newest known manifest");
+        await peer.requireCoordinator(policy, "the caller", "the newest known manifest");
       } catch (error) {
         if (error instanceof QuorateError) return err(error);
         throw error;

@@ -131,7 +131,11 @@ export class PeerRecovery {
         givers,
         async ({ address, session }, signal) => {
           // Who only claims to be a coordinator is not worth a quote.
-          await session.evidence.requireCoordinator(policy, "the manifest being recovered");
+          await session.evidence.requireCoordinator(
+            policy,
+            "the peer",
+            "the manifest being recovered",
+          );
           const state = await receiveSecrets(this.#ports, { address, history, signal });
           return { state, from: session.instance };
         },

@@ -75,7 +75,7 @@ export async function receiveSecrets(
       const peer = channel.peer();
       assert(peer?.proof === "instance", "the port's verifier accepts instance proofs only");
       const policy = appraisalPolicy(history.manifest, ports);
-      await peer.claims.requireCoordinator(policy, "the manifest being recovered");
+      await peer.claims.requireCoordinator(policy, "the peer", "the manifest being recovered");
       if (sha256(response.record) !== history.recordHash)
         throw new QuorateError(
           "verification-failed",

@@ -66,6 +66,7 @@ function preparingPeer(
     requireCoordinator: ({ manifest }) =>
       peer.claims.requireCoordinator(
         appraisalPolicy(manifest, { allowDevelopment }),
+        "the caller",
         "the manifest in force",
       ),
   };

@@ -79,7 +79,7 @@ async function closeIfExcluded(
 ): Promise<void> {
   if (session.kind !== "attested" || session.peer.proof === "none") return;
   try {
-    await session.peer.claims.requireCoordinator(policy, "the newest known manifest");
+    await session.peer.claims.requireCoordinator(policy, "the caller", "the newest known manifest");
   } catch {
     // Why it is refused, it hears when it connects again.
     session.close();

@@ -37,7 +37,7 @@ export function recoverService({ authority, audit }: RecoverApiPorts): Service<P
           { hint: `it names ${manifest.coordinators.join(", ")}: check --name` },
         );
       }
-      await peer.claims.requireCoordinator(state.policy, "the manifest in force");
+      await peer.claims.requireCoordinator(state.policy, "the caller", "the manifest in force");
       if (request.headRecordHash !== recordHash) {
         throw new QuorateError("head-moved", "this coordinator sees another head in the store", {
           hint: "read the store again; if it goes on, the two do not share one store",

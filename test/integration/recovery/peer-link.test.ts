@@ -42,7 +42,7 @@ describe("a link to a peer", () => {
       platform: undefined,
     });
     expect(link.isSelf).toBe(false);
-    await session.evidence.requireCoordinator(policyOf(world), "this test's manifest");
+    await session.evidence.requireCoordinator(policyOf(world), "the peer", "this test's manifest");
     const { standing } = await session.client.getStanding({});
     expect(standing?.heldRecord).toBe(RECORD);
     expect(logged.join()).toContain('"peer connected"');
@@ -114,7 +114,9 @@ describe("a link to a peer", () => {
     const { link } = await openLink(world, peer.address, { policy: "coordinator-next" });
     const problem = await eventually("problem", () => link.problem);
     expect(problem).toMatchObject({ code: "attestation-failed" });
-    expect(problem.message).toContain("the peer is not a coordinator of the newest known manifest");
+    expect(problem.message).toContain(
+      "the caller is not a coordinator of the newest known manifest",
+    );
     expect(problem.faults.length).toBeGreaterThan(0);
     expect(link.isSelf).toBe(false);
     judgedBy = policyOf(world, { coordinatorPolicy: "coordinator-next" });
@@ -127,9 +129,9 @@ describe("a link to a peer", () => {
     const { link } = await openLink(world, peer.address);
     const { evidence } = await eventually("session", () => link.peer());
     const next = policyOf(world, { coordinatorPolicy: "coordinator-next" });
-    await evidence.requireCoordinator(next, "the next manifest");
+    await evidence.requireCoordinator(next, "the peer", "the next manifest");
     const refusal = await failureOf(
-      evidence.requireCoordinator(policyOf(world), "the manifest in force"),
+      evidence.requireCoordinator(policyOf(world), "the peer", "the manifest in force"),
     );
     expect(refusal.code).toBe("attestation-failed");
     expect(refusal.message).toContain("the peer is not a coordinator of the manifest in force");
@@ -143,7 +145,9 @@ describe("a link to a peer", () => {
     const { link } = await openLink(world, peer.address);
     const { evidence } = await eventually("session", () => link.peer());
     expect((await evidence.judge(policyOf(world))).accepted).toBe(true);
-    const refusal = await failureOf(evidence.requireCoordinator(policyOf(world), "this manifest"));
+    const refusal = await failureOf(
+      evidence.requireCoordinator(policyOf(world), "the peer", "this manifest"),
+    );
     expect(refusal.message).toBe(
       "the peer is not a coordinator of this manifest: its policy has the role workload",
     );

@@ -44,19 +44,23 @@ const ports = () => ({
 describe("a peer's evidence", () => {
   it("makes a coordinator of whoever the manifest says is one", async () => {
     const peer = new PeerEvidence(ports(), coordinator, REPORT_DATA);
-    await peer.requireCoordinator(policyOf(), "the manifest");
+    await peer.requireCoordinator(policyOf(), "the peer", "the manifest");
     expect(coordinatorRefusal(await peer.judge(policyOf()))).toBeUndefined();
   });
 
   it("does not count for other report data than its session's", async () => {
     const peer = new PeerEvidence(ports(), coordinator, new Uint8Array(64));
-    const refusal = await failureOf(peer.requireCoordinator(policyOf(), "the manifest"));
+    const refusal = await failureOf(
+      peer.requireCoordinator(policyOf(), "the peer", "the manifest"),
+    );
     expect(refusal.faults.map(({ path }) => path)).toEqual(["report-data-mismatch"]);
   });
 
   it("does not count where simulated evidence does not", async () => {
     const peer = new PeerEvidence(ports(), coordinator, REPORT_DATA);
-    const refusal = await failureOf(peer.requireCoordinator(policyOf({}, false), "the manifest"));
+    const refusal = await failureOf(
+      peer.requireCoordinator(policyOf({}, false), "the peer", "the manifest"),
+    );
     expect(refusal.code).toBe("attestation-failed");
   });
 
@@ -74,7 +78,7 @@ describe("a peer's evidence", () => {
     const peer = new PeerEvidence(ports(), { ...coordinator, quote }, reportData);
     quote.fill(0);
     reportData.fill(0);
-    await peer.requireCoordinator(policyOf(), "the manifest");
+    await peer.requireCoordinator(policyOf(), "the peer", "the manifest");
   });
 
   it("is judged with the collateral and the time of every judgement", async () => {
@@ -109,7 +113,9 @@ describe("the verifier of a peers' port", () => {
     const foreign = new Uint8Array(64);
     const unjudged = unwrap(await verifier.verify(coordinator, foreign, signal));
     known.push(policyOf());
-    await expect(unjudged.requireCoordinator(policyOf(), "it")).rejects.toThrow(QuorateError);
+    await expect(unjudged.requireCoordinator(policyOf(), "the peer", "it")).rejects.toThrow(
+      QuorateError,
+    );
     expect((await verifier.verify(coordinator, foreign, signal)).ok).toBe(false);
     expect((await verifier.verify(coordinator, REPORT_DATA, signal)).ok).toBe(true);
   });
@@ -132,10 +138,12 @@ describe("the verifier of connections to peers", () => {
     const peer = unwrap(
       await unjudgedPeerEvidence(ports()).verify(coordinator, REPORT_DATA, signal),
     );
-    await peer.requireCoordinator(policyOf(), "the manifest");
+    await peer.requireCoordinator(policyOf(), "the peer", "the manifest");
     const wrong = unwrap(
       await unjudgedPeerEvidence(ports()).verify(coordinator, new Uint8Array(64), signal),
     );
-    await expect(wrong.requireCoordinator(policyOf(), "it")).rejects.toThrow(QuorateError);
+    await expect(wrong.requireCoordinator(policyOf(), "the peer", "it")).rejects.toThrow(
+      QuorateError,
+    );
   });
 });
