@@ -6,12 +6,15 @@ import type { Head, Store, SwapOutcome } from "../store/store.ts";
 const SETTLE_MILLIS = 5_000;
 const RETRY_MILLIS = 50;
 
-/** Documents on their way into the store at the same time: what an update puts, without flooding the store when a whole history is put back. */
+/**
+ * Documents on their way into the store at the same time: all that an update puts, and no flood when a whole history is
+ * put back.
+ */
 const DOCUMENTS_AT_ONCE = 16;
 
 /**
- * Puts the documents, in no order, then moves the head from `expected` to `next`. While the outcome is unknown the identical swap is
- * repeated; that changes nothing twice, because a head that equals `next` already counts as committed.
+ * Puts the documents, in no order, then moves the head from `expected` to `next`. While the outcome is unknown the
+ * identical swap is repeated; that changes nothing twice, because a head that equals `next` already counts as committed.
  *
  * After an ambiguous attempt a conflict may mean that ours took effect and was succeeded: the caller reads.
  *
