@@ -191,8 +191,6 @@ export const COLLATERAL_FETCHES_MAX = 8;
 export const COLLATERAL_RETRY_MS = 30_000;
 /** Age at which revocation lists and documents are fetched again although they are valid: revocation takes a day at most. */
 export const COLLATERAL_AGE_MAX_MS = 86_400_000;
-/** How often the cache looks for pieces that are due. */
-export const COLLATERAL_REFRESH_MS = 600_000;
 /** Pieces in the collateral cache, in memory and on disk: one per machine and firmware, a few KiB each. */
 export const COLLATERAL_CACHE_ENTRIES_MAX = 512;
 /**

@@ -6,14 +6,12 @@
  * goes on while a service is down. One that has expired is served too if nothing newer can be had: the verifier says
  * so better than a missing piece would.
  */
-import { setTimeout as sleep } from "node:timers/promises";
 import { equalBytes } from "../../core/bytes.ts";
 import { QuorateError } from "../../core/errors.ts";
 import {
   COLLATERAL_AGE_MAX_MS,
   COLLATERAL_CACHE_ENTRIES_MAX,
   COLLATERAL_FETCHES_MAX,
-  COLLATERAL_REFRESH_MS,
   COLLATERAL_RETRY_MS,
 } from "../../core/limits.ts";
 import { BoundedMap } from "../bounded-map.ts";
@@ -82,26 +80,6 @@ export class CachingCollateralProvider implements CollateralProvider {
     const pieces = outcomes.map(({ kept }) => kept).filter((kept) => kept !== undefined);
     const problems = outcomes.map(({ problem }) => problem).filter((p) => p !== undefined);
     return { collateral: this.#merge(pieces), problems };
-  }
-
-  /** Fetches every piece in memory that is due, one after the other. Failures keep the old piece. */
-  async refresh(): Promise<void> {
-    const now = this.#clock();
-    const due = this.#kept.values().filter((kept) => now >= dueAt(kept));
-    for (const { need } of due) await this.#fetch(need);
-  }
-
-  /** Calls {@link refresh} every `COLLATERAL_REFRESH_MS` until aborted. Never rejects. */
-  async keepFresh(signal: AbortSignal): Promise<void> {
-    while (!signal.aborted) {
-      try {
-        await sleep(COLLATERAL_REFRESH_MS, undefined, { signal, ref: false });
-      } catch {
-        // Aborted, which the loop's condition sees.
-        continue;
-      }
-      await this.refresh();
-    }
   }
 
   #needsOf(evidence: Evidence): readonly NamedNeed[] {
