@@ -7,6 +7,8 @@ import { isUncertain } from "./owners.ts";
 
 const KILLS = rounds({ short: 4, long: 40 });
 const KILL_MILLIS_MAX = 15_000;
+/** Without a leader etcd writes nothing for an election timeout, one second by default. */
+const ELECTION_MILLIS_MIN = 500;
 
 describe.skipIf(etcdMissing())("three coordinators over an etcd of three members", () => {
   let cluster: Cluster;
@@ -19,7 +21,7 @@ describe.skipIf(etcdMissing())("three coordinators over an etcd of three members
     `neither lose nor double an update while etcd's leader is killed ${KILLS} times in the middle of it`,
     { timeout: 60_000 + KILLS * KILL_MILLIS_MAX },
     async () => {
-      const outcomes = { acknowledged: 0, inForceUnheard: 0, repeated: 0 };
+      const outcomes = { acknowledged: 0, inForceUnheard: 0, repeated: 0, delayed: 0 };
       const setMillis = await duration(() => cluster.advance(cluster.member(0), 1_000));
       for (let kill = 0; kill < KILLS; kill++) {
         const member = cluster.member(kill % cluster.members.length);
@@ -28,14 +30,17 @@ describe.skipIf(etcdMissing())("three coordinators over an etcd of three members
         const proposal = { manifest, lineage: before.lineage, previous: before.lastSet.hash };
         const leader = cluster.etcd.leader();
 
+        const began = performance.now();
         const setting = cluster.owners.set(member, proposal).catch((cause: unknown) => {
           // What is certain would be a verdict about the update, and nothing is wrong with it.
           if (!isUncertain(cause)) throw cause;
           return undefined;
         });
-        await delay(Math.random() * setMillis);
+        // In turn before anything is written, and anywhere.
+        await delay(kill % 2 === 0 ? 0 : Math.random() * setMillis);
         await cluster.etcd.kill(leader);
         const answer = await setting;
+        if (performance.now() - began > ELECTION_MILLIS_MIN) outcomes.delayed++;
 
         if (answer === undefined) {
           const now = await cluster.history();
@@ -56,6 +61,8 @@ describe.skipIf(etcdMissing())("three coordinators over an etcd of three members
           1,
         );
       }
+      // Kills that came too late to be felt would have shown nothing.
+      expect(outcomes.delayed).toBeGreaterThan(0);
       await cluster.requireOneMesh();
       for (const member of cluster.members)
         expect(await cluster.verify(member)).toMatchObject({ generation: KILLS + 2, epoch: 1 });

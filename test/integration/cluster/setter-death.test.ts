@@ -44,7 +44,7 @@ describe.skipIf(etcdMissing())("three coordinators over etcd", () => {
           ({ recordHash }) => recordHash,
           () => undefined,
         );
-        if (moment === "work") await delay(Math.random() * setMillis);
+        if (moment === "work") await delay((Math.random() * setMillis) / 2);
         else if (moment === "head") await Promise.race([headAfter(cluster, before), answer]);
         else await answer;
         await setter.kill();
