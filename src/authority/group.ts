@@ -15,7 +15,7 @@ export interface JudgedBy {
   readonly policy: AppraisalPolicy;
 }
 
-/** The other coordinators of the mesh. A name counts once, and this coordinator's own name counts as present. */
+/** The other coordinators of the mesh. A name counts once, and this coordinator's own as present if the manifest has it. */
 export interface Group {
   /**
    * Resolves if a majority of the manifest's names are reachable as instances that satisfy it, members or not.
@@ -33,16 +33,16 @@ export interface Group {
 
   /**
    * Gives the key of a record that is about to be swapped in, wrapped, to the others that hold its predecessor and
-   * satisfy it: to as many as make a majority of its names, or to all that are ready if they are fewer. Does nothing for
-   * a record whose predecessor nobody holds (genesis, recovery).
+   * satisfy it: to as many as make a majority of its names, or to all of them if they are fewer. Does nothing for a
+   * record whose predecessor nobody holds (genesis, recovery).
    *
-   * @throws QuorateError `unavailable` if one of them refused and too few are left; nothing has happened then
+   * @throws QuorateError `unavailable` if too many of them refused or did not answer; nothing has happened then
    */
   prepare(prepared: Prepared): Promise<void>;
 
   /**
-   * Whether a majority of the names report, asked after this call, the head of `history` as the newest record whose keys
-   * they hold.
+   * Whether a majority of the names report, asked after this call, the head of `history` as the newest record that they
+   * know, and hold its keys.
    *
    * **Security:** only then may a store that shows less be overwritten. A coordinator that was cut off must not take its
    * own past for the truth.

@@ -40,12 +40,11 @@ export interface PeerSource {
   onChange(listener: () => void): () => void;
 }
 
-/** Errors that say that a peer is out of reach, or does not hold the predecessor, rather than that it refused. */
+/**
+ * Errors that say that a peer does not hold the predecessor, so that nobody can expect it to take the key. One that does
+ * not answer is no such peer: a majority was in session a moment ago, and if all of it is gone, nothing must change.
+ */
 const EXCUSES: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
-  "unreachable",
-  "unavailable",
-  "deadline-exceeded",
-  "cancelled",
   "not-ready",
   "recovery-needed",
   "head-moved",
@@ -65,7 +64,7 @@ export class PeerGroup implements Group {
   readonly #source: PeerSource;
   readonly #patience: typeof PATIENCE;
 
-  /** @param name this coordinator's own, which always counts as present. */
+  /** @param name this coordinator's own, which counts as present wherever a manifest names it. */
   constructor(name: string, source: PeerSource, patience: Partial<typeof PATIENCE> = {}) {
     this.#name = name;
     this.#source = source;
@@ -88,7 +87,7 @@ export class PeerGroup implements Group {
   }
 
   async requireNoLineage({ manifest, policy }: JudgedBy): Promise<void> {
-    for (const { instance, standing } of await this.#members(manifest, policy)) {
+    for (const { instance, standing } of await this.#coordinators(manifest, policy)) {
       if (standing.lineage === undefined) continue;
       throw new QuorateError(
         "already-exists",
@@ -104,6 +103,7 @@ export class PeerGroup implements Group {
     const taken = new Set<string>();
     const excused = new Set<ConnectedPeer>();
     let refusal: QuorateError | undefined;
+    // The maker is one of the majority.
     const isEnough = (): boolean => {
       const able = new Set(members.filter((peer) => !excused.has(peer)).map(nameOf));
       return taken.size >= Math.min(majorityOf(next.manifest) - 1, able.size);
@@ -134,13 +134,15 @@ export class PeerGroup implements Group {
   }
 
   async agreesOnNewest(history: VerifiedHistory, policy: AppraisalPolicy): Promise<boolean> {
-    const newest = history.recordHash;
-    const agreeing = new Set([this.#name]);
-    const isEnough = (): boolean => agreeing.size >= majorityOf(history.manifest);
-    const members = await this.#members(history.manifest, policy);
+    const { recordHash: newest, manifest } = history;
+    const agreeing = this.#own(manifest);
+    const isEnough = (): boolean => agreeing.size >= majorityOf(manifest);
+    const members = await this.#members(manifest, policy);
     const tasks = members.map(async (peer) => {
-      const { heldRecord, preparedRecords } = await peer.ask();
-      if (heldRecord === newest || preparedRecords.includes(newest)) agreeing.add(nameOf(peer));
+      const { mode, heldRecord, preparedRecords } = await peer.ask();
+      // Whoever is stale has verified a newer one.
+      const isNewest = heldRecord === newest && mode === "ready";
+      if (isNewest || preparedRecords.includes(newest)) agreeing.add(nameOf(peer));
     });
     await untilEnough(tasks, isEnough);
     return isEnough();
@@ -154,7 +156,7 @@ export class PeerGroup implements Group {
     let holders = 0;
     const isDurable = async (): Promise<boolean> => {
       const members = await this.#members(manifest, policy);
-      holders = new Set([this.#name, ...members.filter(holds).map(nameOf)]).size;
+      holders = new Set([...this.#own(manifest), ...members.filter(holds).map(nameOf)]).size;
       return holders >= majorityOf(manifest);
     };
     if (await this.#eventually(isDurable, this.#patience.durableMs)) return;
@@ -169,8 +171,8 @@ export class PeerGroup implements Group {
 
   async readyPeer(history: VerifiedHistory, policy: AppraisalPolicy): Promise<string | undefined> {
     let ready: string | undefined;
-    const members = await this.#members(history.manifest, policy);
-    const tasks = members.map(async (peer) => {
+    const coordinators = await this.#coordinators(history.manifest, policy);
+    const tasks = coordinators.map(async (peer) => {
       const { mode, lineage } = await peer.ask();
       if (mode === "ready" && lineage === history.lineage) ready = nameOf(peer);
     });
@@ -210,11 +212,24 @@ export class PeerGroup implements Group {
     }
   }
 
-  /** The connected coordinators of a manifest, this one's own name left out. */
+  /** This coordinator's own name, if it is one that counts. */
+  #own({ coordinators }: Manifest): Set<string> {
+    return new Set(coordinators.filter((name) => name === this.#name));
+  }
+
+  /** The connected coordinators of a manifest that count besides this one. */
   async #members(manifest: Manifest, policy: AppraisalPolicy): Promise<readonly ConnectedPeer[]> {
+    const coordinators = await this.#coordinators(manifest, policy);
+    return coordinators.filter((peer) => nameOf(peer) !== this.#name);
+  }
+
+  /** The same, and other instances of this one's name: what they hold is there, although it does not count. */
+  async #coordinators(
+    manifest: Manifest,
+    policy: AppraisalPolicy,
+  ): Promise<readonly ConnectedPeer[]> {
     const named = this.#source
       .connected()
-      .filter((peer) => nameOf(peer) !== this.#name)
       .filter((peer) => manifest.coordinators.includes(nameOf(peer)));
     const refusals = await Promise.all(named.map((peer) => refusalOf(peer, policy)));
     return named.filter((_, index) => refusals[index] === undefined);
