@@ -175,6 +175,11 @@ export class Authority {
    */
   async confirm(): Promise<Enforced> {
     await this.refresh();
+    return this.requireReady();
+  }
+
+  /** The state in force as the newest read left it. @throws QuorateError as {@link confirm}, but for those of the store */
+  requireReady(): Enforced {
     const { state } = this;
     if (state !== undefined && this.#problem === undefined && mayIssue(this.#lifecycle, state))
       return state.payload;

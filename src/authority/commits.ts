@@ -10,7 +10,7 @@ import type { Head, Store, SwapOutcome } from "../store/store.ts";
 import type { Enforced } from "./enforced.ts";
 import type { Group } from "./group.ts";
 import type { Prepared } from "./next-record.ts";
-import { swapIn } from "./swap-in.ts";
+import { putDocuments, swapIn } from "./swap-in.ts";
 
 /** A record that was made here and is on its way into the store. */
 export interface PendingChange {
@@ -84,10 +84,13 @@ export class Commits {
     this.#pending = change;
     const host = this.#host;
     try {
-      await host.ports.group.prepare(prepared);
+      // Neither shows before the swap, which waits for both.
+      const { group, store } = host.ports;
+      await Promise.all([group.prepare(prepared), putDocuments(store, prepared.documents)]);
     } catch (cause) {
       this.drop(change);
-      await host.refresh();
+      // What failed says more than a head that can't be read either.
+      await host.refresh().catch(() => undefined);
       // Those that refused may just have been the first to see another change.
       if (prepared.base !== undefined && host.state() !== prepared.base) throw host.headMoved();
       throw cause;
@@ -121,7 +124,9 @@ export class Commits {
     let outcome: SwapOutcome["outcome"];
     try {
       const { store } = host.ports;
-      ({ outcome } = await swapIn(store, expected, document.bytes, prepared.documents));
+      // The first attempt has just put them; before a later one the store may have lost them again.
+      const documents = change.standing === "unsent" ? [] : prepared.documents;
+      ({ outcome } = await swapIn(store, expected, document.bytes, documents));
     } catch (cause) {
       // A definite failure says nothing about an earlier attempt that was ambiguous.
       if (change.standing === "unsent") this.drop(change);

@@ -12,6 +12,11 @@ export class SerialQueue {
     this.#waitingMax = waitingMax;
   }
 
+  /** True while a task runs or waits. */
+  get isBusy(): boolean {
+    return this.#waiting > 0;
+  }
+
   /** Runs `task` after all earlier ones have settled, whatever became of them. */
   run<T>(task: () => Promise<T>): Promise<T> {
     if (this.#waiting >= this.#waitingMax) {

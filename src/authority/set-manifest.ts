@@ -1,6 +1,6 @@
 /** SetManifest: from a request to a durable record in force (DESIGN section 8). */
 import { appraisalPolicy } from "../attestation/index.ts";
-import type { InstanceId, Sha256 } from "../core/brand.ts";
+import { type InstanceId, isSha256, type Sha256 } from "../core/brand.ts";
 import { QuorateError } from "../core/errors.ts";
 import { type Approval, encodeApprovals } from "../core/history/index.ts";
 import { POLICY_DOCUMENT_BYTES_MAX } from "../core/limits.ts";
@@ -58,8 +58,8 @@ export async function setManifest(
     // Nothing that depends on the state: a bad request never waits in the queue.
     const manifest = parseForCoordinator(request.manifest, author.name);
     const change = new ManifestChange(authority, self, request, manifest, allowDevelopment);
-    // Nor does one that nobody approved: strangers must not take the places of owners.
-    await change.authorise();
+    // Nor does one that nobody approved, where places are taken: strangers must not keep owners out.
+    if (authority.changes.isBusy) await change.requireApproved();
     const state = await authority.changes.run(() => change.run());
     await group.awaitDurable(state, (record) => authority.covers(record));
     return state;
@@ -122,6 +122,26 @@ class ManifestChange {
     this.#allowDevelopment = allowDevelopment;
   }
 
+  /**
+   * Whether owners approved it at all, as far as the known history tells: a cheap check of who may wait.
+   *
+   * @throws QuorateError `not-authorised`, `head-moved`
+   */
+  async requireApproved(): Promise<void> {
+    const { history } = this.#authority;
+    const { previousRecord, manifest } = this.#request;
+    if (history === undefined) return;
+    if (previousRecord === "") {
+      // Whoever repeats the genesis.
+      if (history.genesis.record.manifest !== sha256(manifest)) throw this.#authority.headMoved();
+      return;
+    }
+    if (!isSha256(previousRecord) || !history.contains(previousRecord))
+      throw this.#authority.headMoved();
+    const { owners } = history.upTo(previousRecord).manifest;
+    await this.#approved(owners, this.#updateBytes(history.lineage, previousRecord));
+  }
+
   /** What the request comes to on top of the head of now. @throws QuorateError why it is not authorised, or not now */
   async authorise(): Promise<Authorised> {
     const authority = this.#authority;
@@ -130,7 +150,7 @@ class ManifestChange {
     const { lifecycle } = authority;
     if (lifecycle.kind === "uninitialized" && lifecycle.storeHasHead === false)
       return this.#authoriseGenesis();
-    const state = await authority.confirm();
+    const state = authority.requireReady();
     return (await this.#repeated(state)) ?? this.#authoriseUpdate(state);
   }
 

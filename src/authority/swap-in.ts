@@ -12,6 +12,14 @@ const RETRY_MILLIS = 50;
  */
 const DOCUMENTS_AT_ONCE = 16;
 
+/** Puts documents, in no order. @throws what the store throws for one of them */
+export async function putDocuments(store: Store, documents: readonly Uint8Array[]): Promise<void> {
+  for (let at = 0; at < documents.length; at += DOCUMENTS_AT_ONCE) {
+    const batch = documents.slice(at, at + DOCUMENTS_AT_ONCE);
+    await Promise.all(batch.map((document) => store.putDocument(document)));
+  }
+}
+
 /**
  * Puts the documents, in no order, then moves the head from `expected` to `next`. While the outcome is unknown the
  * identical swap is repeated; that changes nothing twice, because a head that equals `next` already counts as committed.
@@ -26,10 +34,7 @@ export async function swapIn(
   next: Uint8Array,
   documents: readonly Uint8Array[],
 ): Promise<SwapOutcome> {
-  for (let at = 0; at < documents.length; at += DOCUMENTS_AT_ONCE) {
-    const batch = documents.slice(at, at + DOCUMENTS_AT_ONCE);
-    await Promise.all(batch.map((document) => store.putDocument(document)));
-  }
+  await putDocuments(store, documents);
   const deadline = performance.now() + SETTLE_MILLIS;
   let unknown: Extract<SwapOutcome, { outcome: "unknown" }> | undefined;
   for (;;) {

@@ -8,6 +8,7 @@ import {
   continueWalk,
   type FetchedRecord,
   type Finding,
+  type HistoryRecord,
   parseApprovals,
   parseRecord,
   type RecordDocument,
@@ -34,6 +35,8 @@ export interface DocumentSource {
 export interface ReadHistoryOptions {
   /** What is verified already; the walk ends where it meets it. */
   readonly known?: VerifiedHistory | undefined;
+  /** The caller has verified the head's own signature. */
+  readonly isHeadSigned?: boolean | undefined;
   /** Called after every verified record. */
   readonly onProgress?: ((verified: ChainProgress, total: number) => void) | undefined;
 }
@@ -66,7 +69,9 @@ export async function readHistory(
   for (let at = 0; at < path.length; at += BATCH) {
     const batch = path.slice(at, at + BATCH);
     const read = await Promise.all(
-      batch.map((hash) => reader.record(hash === head.hash ? head : hash)),
+      batch.map((hash) =>
+        hash === head.hash ? reader.signed(head, options.isHeadSigned) : reader.record(hash),
+      ),
     );
     for (const { document, signatureValid } of read) {
       const link = await reader.link(links.at(-1), document, signatureValid);
@@ -175,6 +180,11 @@ function isDamaged(cause: unknown): cause is QuorateError {
   return cause instanceof QuorateError && cause.code === "store-corrupt";
 }
 
+interface SignedRecord {
+  readonly document: RecordDocument;
+  readonly signatureValid: boolean;
+}
+
 /** Gathers the facts of one record after another. */
 class LinkReader {
   readonly #source: DocumentSource;
@@ -185,11 +195,13 @@ class LinkReader {
     this.#documents = documents;
   }
 
-  async record(
-    record: RecordDocument | Sha256,
-  ): Promise<{ document: RecordDocument; signatureValid: boolean }> {
-    const document = typeof record === "string" ? await this.#fetched(record) : record;
-    return { document, signatureValid: await isSignedRecord(document) };
+  async record(hash: Sha256): Promise<SignedRecord> {
+    return this.signed(await this.#fetched(hash));
+  }
+
+  /** @param isSigned true if somebody has verified the signature */
+  async signed(document: RecordDocument, isSigned = false): Promise<SignedRecord> {
+    return { document, signatureValid: isSigned || (await isSignedRecord(document)) };
   }
 
   async link(
@@ -197,6 +209,7 @@ class LinkReader {
     document: RecordDocument,
     signatureValid: boolean,
   ): Promise<ChainProgress> {
+    await this.#prefetch(document.record);
     const manifest = await this.#manifest(document.record.manifest);
     const duty = approvalDuty(before, document, manifest);
     const approvals = await this.#approvals(document.record.approvals, duty);
@@ -225,8 +238,11 @@ class LinkReader {
   /** Fetches the remaining documents of a verified record; all of them must be there if it is the head. */
   async references(link: ChainProgress, isHead: boolean): Promise<void> {
     const missing: Sha256[] = [];
-    for (const hash of referencesOf(link)) {
-      if ((await this.#document(hash)) === undefined) missing.push(hash);
+    const hashes = referencesOf(link);
+    for (let at = 0; at < hashes.length; at += BATCH) {
+      const batch = hashes.slice(at, at + BATCH);
+      const found = await Promise.all(batch.map((hash) => this.#document(hash)));
+      missing.push(...batch.filter((_, index) => found[index] === undefined));
     }
     const [lacking] = missing;
     if (!isHead || lacking === undefined) return;
@@ -235,6 +251,15 @@ class LinkReader {
       `documents of the newest record are missing: ${missing.join(", ")}`,
       { details: { [LACKING_DETAIL]: lacking } },
     );
+  }
+
+  /** In one round trip of the source. What is wrong with a document, whoever needs it says. */
+  async #prefetch(record: HistoryRecord): Promise<void> {
+    const { manifest, approvals, shares } = record;
+    const { rootCaCertificate, meshCaCertificate, meshCaIntermediate } = record;
+    const certificates = [rootCaCertificate, meshCaCertificate, meshCaIntermediate];
+    const hashes = [manifest, approvals, shares, ...certificates].filter((hash) => hash !== null);
+    await Promise.allSettled(hashes.map((hash) => this.#document(hash)));
   }
 
   async #fetched(hash: Sha256): Promise<RecordDocument> {

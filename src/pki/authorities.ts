@@ -10,7 +10,7 @@ import {
   parseCertificate,
   publicKeyOf,
 } from "../crypto/x509-view.ts";
-import type { MeshCaCertificates } from "./authority-certificates.ts";
+import type { MeshCaCertificates } from "./mesh-ca-certificates.ts";
 
 /** A record's CA certificates, DER. */
 export interface AuthorityCertificates {

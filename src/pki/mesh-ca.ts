@@ -8,12 +8,9 @@ import { type EllipticPublicKey, parseEllipticSpki } from "../crypto/elliptic-ke
 import { Secret } from "../crypto/secret.ts";
 import { keyIdOf } from "../crypto/spki.ts";
 import type { CertificateView } from "../crypto/x509-view.ts";
+import type { Lineage } from "./authority-name.ts";
 import { type AuthorityCertificates, verifyAuthorities } from "./authorities.ts";
-import {
-  createMeshCaCertificates,
-  type Lineage,
-  type RecordNumbers,
-} from "./authority-certificates.ts";
+import { createMeshCaCertificates, type RecordNumbers } from "./mesh-ca-certificates.ts";
 import { assembleCertificate, LeafTemplate } from "./leaf-template.ts";
 import { keyIdentifier, LEAF_BACKDATE_MS, randomSerial, serialText } from "./profile.ts";
 import type { LeafIdentity } from "./subject-alt-name.ts";

@@ -10,7 +10,7 @@ import { SeedEngine } from "../../../src/crypto/seed-engine.ts";
 import { keyIdOf, spkiOf } from "../../../src/crypto/spki.ts";
 import { parseCertificate } from "../../../src/crypto/x509-view.ts";
 import { type AuthorityCertificates, verifyAuthorities } from "../../../src/pki/authorities.ts";
-import { createRootCertificate } from "../../../src/pki/authority-certificates.ts";
+import { createRootCertificate } from "../../../src/pki/root-certificate.ts";
 import { MeshCa } from "../../../src/pki/mesh-ca.ts";
 import { OID } from "../../../src/pki/profile.ts";
 import {

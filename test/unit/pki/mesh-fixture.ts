@@ -4,7 +4,7 @@ import type { Epoch, Generation, Sha256 } from "../../../src/core/brand.ts";
 import { type EllipticPublicKey, parseEllipticSpki } from "../../../src/crypto/elliptic-key.ts";
 import { SeedEngine } from "../../../src/crypto/seed-engine.ts";
 import { spkiOf } from "../../../src/crypto/spki.ts";
-import { createRootCertificate } from "../../../src/pki/authority-certificates.ts";
+import { createRootCertificate } from "../../../src/pki/root-certificate.ts";
 import { MeshCa } from "../../../src/pki/mesh-ca.ts";
 import type { LeafIdentity } from "../../../src/pki/subject-alt-name.ts";
 
