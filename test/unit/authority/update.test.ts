@@ -1,5 +1,5 @@
 import { X509Certificate } from "node:crypto";
-import { beforeAll, describe, expect, it } from "vitest";
+import { beforeAll, describe, expect, it, vi } from "vitest";
 import { parseShares } from "../../../src/core/history/index.ts";
 import { updateApprovalBytes } from "../../../src/core/manifest/index.ts";
 import { unwrap } from "../../../src/core/result.ts";
@@ -205,5 +205,27 @@ describe("A further SetManifest", () => {
     await successor.recover();
     const state = await successor.update(manifest, { approvals, previousRecord: lastSet.hash });
     expect(state.history.record).toMatchObject({ generation: 2, epoch: 2 });
+  });
+
+  it("that nobody approved takes no place from owners while a change is under way", async () => {
+    const coordinator = await world.ready();
+    const request = await coordinator.updateRequest(world.manifest({ workloads: ["db"] }));
+    let land = (): void => undefined;
+    coordinator.store.onSwapHead = async (run) => {
+      await new Promise<void>((resolve) => (land = resolve));
+      return run();
+    };
+    const first = coordinator.set(request);
+    await vi.waitFor(() => expect(coordinator.store.calls.swapHead).toBeGreaterThan(1));
+    const strangers = await Promise.all(
+      Array.from({ length: 40 }, () => failureOf(coordinator.set({ ...request, approvals: [] }))),
+    );
+    expect(new Set(strangers.map(({ code }) => code))).toEqual(new Set(["not-authorised"]));
+    const unknown = { ...request, previousRecord: "0".repeat(64) };
+    expect(await failureOf(coordinator.set(unknown))).toMatchObject({ code: "head-moved" });
+    const repeated = coordinator.set(request);
+    coordinator.store.onSwapHead = undefined;
+    land();
+    expect((await repeated).recordHash).toBe((await first).recordHash);
   });
 });
