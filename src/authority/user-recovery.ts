@@ -92,9 +92,9 @@ export class UserRecovery {
    * last one was.
    *
    * @throws QuorateError `not-ready` (nothing to recover), `not-found` (another instance), `already-exists` (a ready
-   * coordinator gives the secrets, and the share is not forced), `rollback`, `decryption-failed`, `share-invalid`,
-   * `share-duplicate`, `unsupported` (no share owners), `not-durable` (repeating the call waits on), or why the recovery
-   * record could not be set.
+   * coordinator gives the secrets, and the share is not forced), `not-authorised` (the manifest does not name this
+   * coordinator), `rollback`, `decryption-failed`, `share-invalid`, `share-duplicate`, `unsupported` (no share owners),
+   * `not-durable` (repeating the call waits on), or why the recovery record could not be set.
    */
   async submit(submission: ShareSubmission): Promise<RecoveryProgress> {
     const { audit } = this.#authority.ports;
@@ -114,8 +114,11 @@ export class UserRecovery {
       return progress;
     } catch (cause) {
       const code = cause instanceof QuorateError ? cause.code : "internal";
-      const keyId = submission.keyId.slice(0, 64);
-      audit.record({ event: "share-refused", keyId, code, requestId });
+      // What was part of a recovery, and only waits for others, was not refused.
+      if (code !== "not-durable") {
+        const keyId = submission.keyId.slice(0, 64);
+        audit.record({ event: "share-refused", keyId, code, requestId });
+      }
       throw cause;
     }
   }
@@ -128,6 +131,7 @@ export class UserRecovery {
     const history = this.#recoverable();
     if (history === undefined) return this.#repeated(submission);
     requireVerified(history, submission.verifiedRecord);
+    this.#requireNamed(history);
     if (!submission.force) await this.#requireNobodyReady(history);
     const document = this.#currentSplit(history);
     await this.#add(document, submission, history.lineage);
@@ -186,6 +190,17 @@ export class UserRecovery {
         hint: "the coordinator has restarted since: verify it again and submit again",
         details: { instance },
       },
+    );
+  }
+
+  /** Whoever is not named never counts as a holder: what it recovers would never become durable. */
+  #requireNamed({ manifest: { coordinators } }: VerifiedHistory): void {
+    const { name } = this.#authority.ports.author;
+    if (coordinators.includes(name)) return;
+    throw new QuorateError(
+      "not-authorised",
+      `the manifest in force does not name this coordinator, ${name}`,
+      { hint: `submit to one that it names: ${coordinators.join(", ")}` },
     );
   }
 

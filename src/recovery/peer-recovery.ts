@@ -5,6 +5,7 @@
 import { setTimeout as delay } from "node:timers/promises";
 import { appraisalPolicy } from "../attestation/index.ts";
 import type { Authority } from "../authority/authority.ts";
+import type { Enforced } from "../authority/enforced.ts";
 import { inRecoveryMode } from "../core/lifecycle/lifecycle.ts";
 import {
   PEER_HEDGE_MS,
@@ -139,9 +140,16 @@ export class PeerRecovery {
           const state = await receiveSecrets(this.#ports, { address, history, signal });
           return { state, from: session.instance };
         },
-        { hedgeMillis: PEER_HEDGE_MS, signal: this.#closing.signal },
+        {
+          hedgeMillis: PEER_HEDGE_MS,
+          signal: this.#closing.signal,
+          discard: ({ state }) => this.#discard(state),
+        },
       );
-      if (!authority.adopt(state)) return false;
+      if (!authority.adopt(state)) {
+        this.#discard(state);
+        return false;
+      }
       const millis = Math.round(performance.now() - since);
       const { recordHash } = state;
       this.#last = { from: from.name, recordHash, at: now(), millis };
@@ -160,6 +168,11 @@ export class PeerRecovery {
       log.warn({ error }, "secrets could not be recovered from a peer");
       return false;
     }
+  }
+
+  /** The seed is not kept where it is not needed; the state in force may work with the same engine. */
+  #discard({ engine }: Enforced): void {
+    if (engine !== this.#ports.authority.state?.payload.engine) engine.dispose();
   }
 }
 

@@ -254,4 +254,16 @@ describe("Recovery by share owners", () => {
     expect(a.events("state-stale")).toHaveLength(1);
     stop();
   });
+
+  it("is no refused share while nobody else holds the secrets yet: it waits on", async () => {
+    const [a, b, c] = await ready();
+    for (const each of [a, b, c]) each.reachable = false;
+    const alone = await world.coordinator(new ScriptedStore(a.store.backing));
+    await alone.submitShare(ALICE);
+    const error = await failureOf(alone.submitShare(BOB));
+    expect(error).toMatchObject({ code: "not-durable" });
+    expect((await alone.authority.confirm()).history.record.kind).toBe("recovery");
+    expect(alone.events("recovered")).toHaveLength(1);
+    expect(alone.events("share-refused")).toEqual([]);
+  });
 });

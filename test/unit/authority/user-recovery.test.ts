@@ -293,6 +293,16 @@ describe("Recovery is refused", () => {
     expect(error.faults.map(({ path }) => path)).toContain("measurement-mismatch");
     expect(before.store.calls.swapHead).toBe(1);
   });
+
+  it("to a coordinator whose name the manifest does not have, also if it is forced", async () => {
+    const before = await world.ready();
+    const coordinator = await world.coordinator(before.store, { name: "coordinator-9" });
+    before.reachable = false;
+    const error = await failureOf(coordinator.submitShare(ALICE, { force: true }));
+    expect(error).toMatchObject({ code: "not-authorised" });
+    expect(error.hint).toContain("coordinator-0");
+    expect(coordinator.recovery.progress).toMatchObject({ received: 0 });
+  });
 });
 
 describe("A damaged history", () => {
