@@ -210,12 +210,13 @@ export class Authority {
   }
 
   /**
-   * Puts a state in force that was made from a peer's secrets, over the verified history of {@link history}.
+   * Puts a state in force that was made from a peer's secrets, over a {@link history} that was verified here.
    *
-   * @returns false if the state has changed meanwhile: compute it again
+   * @returns false if the history has moved on meanwhile: compute it again, and dispose of these keys
    */
   adopt(next: Enforced): boolean {
-    if (this.#problem !== undefined || next.history !== this.history) return false;
+    // The same one may have been read again since: its head's hash covers all of it.
+    if (this.#problem !== undefined || next.recordHash !== this.history?.recordHash) return false;
     const { lifecycle, outcome } = becomeReady(this.#lifecycle, {
       from: this.state,
       next: { place: next.history.place, payload: next },
@@ -352,8 +353,11 @@ export class Authority {
     // A FORK ends only with our record or a descendant: until then it stays what it was reported as.
     if (this.#lifecycle.store.kind === "fork" && shown.kind !== "fork") return;
     const problem = problemOf(shown, view.error);
-    this.#show(problem, shown, state.payload.recordHash);
-    if (problem === undefined || !demandsReassertion(shown)) return;
+    const isReassertable = problem !== undefined && demandsReassertion(shown);
+    // What was unconfirmed once stays that until the others have been asked again.
+    if (!isReassertable || this.#problem === undefined)
+      this.#show(problem, shown, state.payload.recordHash);
+    if (!isReassertable) return;
     const { group } = this.ports;
     if (await group.agreesOnNewest(state.payload.history, state.payload.policy))
       await this.#reassert(state, shown);

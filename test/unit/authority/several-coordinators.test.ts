@@ -1,5 +1,8 @@
 /** Several coordinators over one store, in one process: everything but their sessions is real. */
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import { enforceWithKey } from "../../../src/authority/enforced.ts";
+import { unwrap } from "../../../src/core/result.ts";
+import { SeedEngine } from "../../../src/crypto/index.ts";
 import { ALICE, BOB, failureOf, MeshWorld, type TestCoordinator } from "../../fixtures/mesh.ts";
 import { ScriptedStore } from "../../fixtures/scripted-store.ts";
 
@@ -94,6 +97,40 @@ describe("A genesis that names several coordinators", () => {
     expect(await b!.recoverFrom(a!)).toBe(true);
     expect((await again).recordHash).toBe(recordOf(a!));
     expect(c!.authority.lifecycle.kind).toBe("uninitialized");
+  });
+});
+
+describe("A coordinator that recovers from a peer", () => {
+  it("takes the secrets of the record that it verified, also if the store failed and was read again meanwhile", async () => {
+    const [a, , c] = await ready();
+    const again = await world.coordinator(new ScriptedStore(a.store.backing), {
+      name: "coordinator-1",
+    });
+    const before = again.history;
+    again.store.onReadHead = () => Promise.reject(new Error("away"));
+    await expect(again.authority.refresh()).rejects.toThrow("away");
+    again.store.onReadHead = undefined;
+    await again.authority.refresh();
+    const engine = new SeedEngine(c.authority.state!.payload.engine.exportSeedAndSalt());
+    const key = c.authority.state!.payload.meshCa.exportPrivateKey();
+    const state = unwrap(await enforceWithKey(before, engine, key, again));
+    expect(again.authority.adopt(state)).toBe(true);
+    expect((await again.authority.confirm()).recordHash).toBe(recordOf(a));
+  });
+
+  it("drops the secrets of a record that was succeeded meanwhile", async () => {
+    const [a, b] = await ready();
+    const again = await world.coordinator(new ScriptedStore(a.store.backing), {
+      name: "coordinator-2",
+    });
+    const { engine, meshCa } = b.authority.state!.payload;
+    const older = unwrap(
+      await enforceWithKey(again.history, engine, meshCa.exportPrivateKey(), again),
+    );
+    await a.update(world.manifest(SECOND));
+    await again.authority.refresh();
+    expect(again.authority.adopt(older)).toBe(false);
+    expect(again.authority.state).toBeUndefined();
   });
 });
 
@@ -212,6 +249,11 @@ describe("A store that goes back under several coordinators", () => {
     expect(error).toMatchObject({ code: "rollback" });
     expect(error.message).toContain("no majority of the coordinators confirms");
     expect((await a.store.readHead())?.version).toBe(before?.version);
+    // It is asked about again and again, by the recheck and by every workload: the log says it once.
+    const problems = () => a.logged.filter((line) => line.includes("not as it should be")).length;
+    const said = problems();
+    for (let i = 0; i < 3; i++) await a.authority.refresh();
+    expect(problems()).toBe(said);
     b.reachable = true;
     expect((await a.authority.confirm()).recordHash).toBe(state.recordHash);
   });
