@@ -30,6 +30,7 @@ export class PeerLink {
   readonly #running: Promise<void>;
   #state: State = { kind: "apart", problem: undefined };
   #retryNow: (() => void) | undefined;
+  #isNudged = false;
 
   /** @param changed is called after every change of what the link shows; must not throw. */
   constructor(address: string, ports: PeerLinkPorts, changed: () => void) {
@@ -60,8 +61,12 @@ export class PeerLink {
     return this.#state.kind === "self";
   }
 
-  /** Tries again at once if the link is waiting before its next attempt. An address of one's own is left alone. */
+  /**
+   * Tries again at once if the link is waiting before its next attempt, or when the one that runs has failed; after an
+   * attempt that a nudge brought about, only after `retryMs`. An address of one's own is left alone.
+   */
   nudge(): void {
+    this.#isNudged = true;
     this.#retryNow?.();
   }
 
@@ -76,6 +81,7 @@ export class PeerLink {
     const { signal } = this.#closing;
     const { retryMs, retryMaxMs, selfRetryMs } = this.#times;
     const backoff = new Backoff(retryMs, retryMaxMs, Math.random);
+    let wasNudged = false;
     while (!signal.aborted) {
       const connectedAt = await this.#follow(signal);
       if (signal.aborted) break;
@@ -85,7 +91,11 @@ export class PeerLink {
         // It went well for a while; servers also end sessions because of their age.
         backoff.reset();
       } else {
-        await this.#pause(backoff.next(), { nudgeable: true });
+        // Two that can't agree would otherwise nudge each other without end.
+        if (wasNudged) await this.#pause(retryMs, { nudgeable: false });
+        if (!this.#isNudged) await this.#pause(backoff.next(), { nudgeable: true });
+        wasNudged = this.#isNudged;
+        this.#isNudged = false;
       }
     }
     this.#become({ kind: "apart", problem: undefined });

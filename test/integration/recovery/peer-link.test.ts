@@ -1,3 +1,4 @@
+import { setTimeout as delay } from "node:timers/promises";
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from "vitest";
 import type { AppraisalPolicy } from "../../../src/attestation/index.ts";
 import { PEER_ANSWER_BYTES_MAX, PEER_STANDINGS_PER_SECOND_MAX } from "../../../src/core/limits.ts";
@@ -106,6 +107,19 @@ describe("a link to a peer", () => {
       link.nudge();
       return link.peer();
     });
+  });
+
+  it("is not kept trying without a pause by a peer that nudges it at every failure", async () => {
+    const strange = await startPeer(world, { standing: { ...READY, mode: Mode.UNSPECIFIED } });
+    const times = { retryMs: 200, retryMaxMs: 60_000 };
+    const { link } = await openLink(world, strange.address, { times });
+    const until = performance.now() + 1_000;
+    while (performance.now() < until) {
+      link.nudge();
+      await delay(2);
+    }
+    expect(strange.told()).toBeGreaterThan(1);
+    expect(strange.told()).toBeLessThanOrEqual(7);
   });
 
   it("shows why the peer refuses it, and is let in once the peer's manifest admits it", async () => {
