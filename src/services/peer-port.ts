@@ -7,9 +7,8 @@ import {
   peerEvidenceVerifier,
   type PeerEvidencePorts,
 } from "../recovery/peer-evidence.ts";
-import type { SessionProver } from "../transport/session.ts";
 import { type Peer, proofVerifier } from "../transport/proof.ts";
-import type { Session } from "../transport/session.ts";
+import type { Session, SessionProver } from "../transport/session.ts";
 import { SessionServer, type SessionServerOptions } from "../transport/session-server.ts";
 import { type PeerApiPorts, peerService } from "./peer-api.ts";
 import { type RecoverApiPorts, recoverService } from "./recover-api.ts";
@@ -47,7 +46,12 @@ export async function startPeerPort(
     },
     plain: false,
     services: [peerService(options), recoverService(options)],
-    ...(options.observe === undefined ? {} : { observe: options.observe }),
+    observe: (event) => {
+      options.observe?.(event);
+      if (event.kind !== "opened") return;
+      // The manifest may have changed since its evidence was judged. HTTP/2 takes the socket first.
+      setImmediate(() => void closeIfExcluded(event.session, policy()));
+    },
     ...(options.meterOf === undefined ? {} : { meterOf: options.meterOf }),
   });
   let judgedBy = newestManifest(authority);
@@ -56,7 +60,6 @@ export async function startPeerPort(
     if (manifest === judgedBy) return;
     judgedBy = manifest;
     const current = policy();
-    if (current === undefined) return;
     for (const session of server.sessions()) void closeIfExcluded(session, current);
   });
   return server;
@@ -72,11 +75,16 @@ function newestPolicy({ authority, allowDevelopment }: PeerPortOptions) {
   return manifest === undefined ? undefined : appraisalPolicy(manifest, { allowDevelopment });
 }
 
-/** **Security:** a coordinator that an update excludes has no session left, and learns nothing more from it. */
+/**
+ * **Security:** a coordinator that an update excludes has no session left, and learns nothing more from it.
+ *
+ * @param policy of the newest manifest, if there is one.
+ */
 async function closeIfExcluded(
   session: Session<Peer<PeerEvidence>>,
-  policy: AppraisalPolicy,
+  policy: AppraisalPolicy | undefined,
 ): Promise<void> {
+  if (policy === undefined) return;
   if (session.kind !== "attested" || session.peer.proof === "none") return;
   try {
     await session.peer.claims.requireCoordinator(policy, "the caller", "the newest known manifest");
