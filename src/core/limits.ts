@@ -231,7 +231,7 @@ export const PEER_HEDGE_MS = 150;
 /** First and longest pause before the same peers are asked again for the same secrets. */
 export const PEER_RECOVERY_BACKOFF_MS = 200;
 export const PEER_RECOVERY_BACKOFF_MAX_MS = 10_000;
-/** How often a head that is not as it should be is read again by itself. */
+/** How often a head that is not as it should be, or not as a peer claims, is read again. */
 export const STORE_RECHECK_MS = 1_000;
 /** How long a change waits for a majority of its coordinators to come in reach: sessions that are just being opened. */
 export const PEERS_PATIENCE_MS = 3_000;

@@ -22,12 +22,12 @@ export function startHeadRecheck(authority: Authority, peers: Peers): () => Prom
 async function recheckHead(authority: Authority, peers: Peers, signal: AbortSignal): Promise<void> {
   const wakeups = new Wakeups(signal);
   const forget = [peers.onChange(() => wakeups.wake()), authority.onChange(() => wakeups.wake())];
-  // What was read for already, so that a peer can't keep this coordinator reading.
+  // What was read for already.
   let known: ReadonlySet<Sha256> = new Set();
   const look = async (): Promise<void> => {
     if (authority.problem !== undefined) {
       // What mends it may be a peer's return as well as the store's own.
-      await delay(STORE_RECHECK_MS, undefined, { signal }).catch(() => undefined);
+      await pause(signal);
       await refresh(authority);
       if (authority.problem !== undefined) wakeups.wake();
       return;
@@ -35,13 +35,20 @@ async function recheckHead(authority: Authority, peers: Peers, signal: AbortSign
     const held = new Set(peers.list().flatMap(({ standing }) => standing?.heldRecord ?? []));
     const isNews = [...held].some((record) => !known.has(record) && !authority.covers(record));
     known = held;
-    if (isNews) await refresh(authority);
+    if (!isNews) return;
+    await refresh(authority);
+    // A claim that the store does not bear out, perhaps of a stranger, who may have many more.
+    if ([...held].some((record) => !authority.covers(record))) await pause(signal);
   };
   while (!signal.aborted) {
     await look();
     await wakeups.next();
   }
   for (const each of forget) each();
+}
+
+async function pause(signal: AbortSignal): Promise<void> {
+  await delay(STORE_RECHECK_MS, undefined, { signal }).catch(() => undefined);
 }
 
 /** The authority remembers what went wrong, and shows it. */
