@@ -98,7 +98,7 @@ export class Authority {
       state: () => this.state?.payload,
       covers: (record) => this.covers(record),
       isLying: () => this.#problem !== undefined,
-      headMoved: () => this.headMoved(),
+      headMoved: () => this.#problem ?? this.headMoved(),
     });
   }
 
@@ -188,10 +188,12 @@ export class Authority {
 
   /** Why nothing is issued, and the way out. */
   notReady(): QuorateError {
-    return this.#problem ?? notReadyError(this.#lifecycle);
+    if (this.#problem !== undefined) return this.#problem;
+    const { name } = this.ports.author;
+    return notReadyError(this.#lifecycle, name, this.history?.manifest.coordinators);
   }
 
-  /** Calls `listener` after every change of state. @returns a function that ends it */
+  /** Calls `listener`, which must not throw, after every change of state. @returns a function that ends it */
   onChange(listener: () => void): () => void {
     this.#listeners.add(listener);
     return () => this.#listeners.delete(listener);
@@ -202,8 +204,9 @@ export class Authority {
    * Takes over the record's keys; {@link settle} comes before whatever the record was computed from.
    *
    * @param event recorded once it is in force.
-   * @throws QuorateError `head-moved`; `unavailable` if the outcome is not known yet (it may still become true, and then
-   * is followed); or of the store, if nothing happened.
+   * @throws QuorateError `head-moved`; what the store shows if that is not as it should be; `unavailable` if the outcome
+   * is not known yet (it may still become true, and then is followed); or of the store: nothing happened, or it is true
+   * and could not be read back, which {@link settle} does.
    */
   commit(prepared: Prepared, event: AuditEvent): Promise<Enforced> {
     return this.#commits.commit(prepared, event);

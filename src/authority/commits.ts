@@ -36,7 +36,7 @@ export interface CommitHost {
   covers(record: Sha256): boolean;
   /** True while the store shows something that is not as it should be. */
   isLying(): boolean;
-  /** The error for a change whose predecessor is no longer the head. */
+  /** The error for a change whose predecessor is no longer the head: the new one, or what is wrong with the store. */
   headMoved(): QuorateError;
 }
 
@@ -65,22 +65,23 @@ export class Commits {
     if (this.#pending === change) this.#pending = undefined;
   }
 
-  /** Gives up a record that can't become true any more. */
+  /** Gives up a record that can't come into force here any more, or is in force; its keys, unless the state works with them. */
   drop(change: PendingChange): void {
     this.settled(change);
     const { base, next } = change.prepared;
-    // An update works with the keys of the state that it was made from.
-    if (base === undefined && this.#host.state() !== next) next.engine.dispose();
+    // An update works with the keys of the state that it was made from, and what followed this one with its own.
+    if (base === undefined && this.#host.state()?.engine !== next.engine) next.engine.dispose();
   }
 
   /** @see Authority.commit */
   async commit(prepared: Prepared, event: AuditEvent): Promise<Enforced> {
+    const change: PendingChange = { prepared, event, standing: "unsent" };
     if (this.#pending !== undefined) {
+      this.drop(change);
       throw new QuorateError("unavailable", "an earlier change is not settled yet", {
         hint: "repeat the call",
       });
     }
-    const change: PendingChange = { prepared, event, standing: "unsent" };
     this.#pending = change;
     const host = this.#host;
     try {
@@ -144,7 +145,7 @@ export class Commits {
     await host.refresh();
     if (host.covers(document.hash)) {
       // In force, or succeeded already by somebody who saw it in force.
-      this.settled(change);
+      this.drop(change);
       return prepared.next;
     }
     this.drop(change);

@@ -1,12 +1,29 @@
 /** Why nothing is issued, and the way out. */
 import { QuorateError } from "../core/errors.ts";
-import type { Lifecycle } from "../core/lifecycle/lifecycle.ts";
+import { inRecoveryMode, type Lifecycle } from "../core/lifecycle/lifecycle.ts";
 
 const RECOVER =
   "it recovers by itself as soon as a ready coordinator of the manifest is in reach; if there is none, let share owners run quorate recover";
 
-/** The error that a caller gets while the lifecycle does not allow to issue. */
-export function notReadyError(lifecycle: Lifecycle<unknown>): QuorateError {
+/**
+ * The error that a caller gets while the lifecycle does not allow to issue.
+ *
+ * @param coordinators of the newest verified manifest, if there is one.
+ */
+export function notReadyError(
+  lifecycle: Lifecycle<unknown>,
+  name: string,
+  coordinators: readonly string[] | undefined,
+): QuorateError {
+  if (inRecoveryMode(lifecycle) && coordinators?.includes(name) === false) {
+    return new QuorateError(
+      "recovery-needed",
+      `the manifest in force does not name this coordinator, ${name}: nobody gives it the secrets`,
+      {
+        hint: `it names ${coordinators.join(", ")}: check --name, or set a manifest that also names this one`,
+      },
+    );
+  }
   switch (lifecycle.kind) {
     case "uninitialized":
       return lifecycle.storeHasHead === true

@@ -212,6 +212,10 @@ describe("An update at one of several coordinators", () => {
     await vi.waitFor(() => expect(c.authority.lifecycle.kind).toBe("stale"));
     expect(recordOf(b)).toBe(state.recordHash);
     expect(recordOf(c)).not.toBe(state.recordHash);
+    // It does not wait for what never comes.
+    const error = await failureOf(c.authority.confirm());
+    expect(error).toMatchObject({ code: "recovery-needed" });
+    expect(error.message).toContain("does not name this coordinator, coordinator-2");
   });
 
   it("is refused, with nothing done, while the others can't be reached", async () => {
