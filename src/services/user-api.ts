@@ -226,18 +226,19 @@ async function whyNotCounted(
 
 /** The newest of: from a peer, by share owners. Which one it was, the record in force says. */
 function lastRecovery({ authority, peerRecovery }: UserApiPorts) {
-  const state = authority.state?.payload;
+  const { author } = authority.ports;
   const { last } = peerRecovery;
-  if (last !== undefined) {
-    const { from, recordHash, at, millis } = last;
-    return { lastRecovery: { from, recordHash, at: timestampFromMs(at), millis } };
+  const record = authority.state?.payload.history.record;
+  const isOwn = record?.kind === "recovery" && record.author.instance === author.instance;
+  const recoveredAt = isOwn ? Date.parse(record.createdAt) : undefined;
+  if (recoveredAt !== undefined && recoveredAt >= (last?.at ?? 0)) {
+    const recordHash = authority.state?.place.hash ?? "";
+    const at = timestampFromMs(recoveredAt);
+    return { lastRecovery: { from: "", recordHash, at, millis: 0 } };
   }
-  const record = state?.history.record;
-  const byThisInstance =
-    record?.kind === "recovery" && record.author.instance === authority.ports.author.instance;
-  if (state === undefined || record === undefined || !byThisInstance) return {};
-  const at = timestampFromMs(Date.parse(record.createdAt));
-  return { lastRecovery: { from: "", recordHash: state.recordHash, at, millis: 0 } };
+  if (last === undefined) return {};
+  const { from, recordHash, at, millis } = last;
+  return { lastRecovery: { from, recordHash, at: timestampFromMs(at), millis } };
 }
 
 function approval(keyId: string, signature: Uint8Array): Approval {
