@@ -130,6 +130,7 @@ describe("9.6 Preventing disruptions when a server rejoins the cluster", () => {
       to: "b",
       term: 1,
       last: { term: 0, index: 1 },
+      commit: { term: 0, index: 0 },
     });
     cluster.flush("b");
     const { term, vote, electionElapsedTicks } = cluster.node("b").status();
@@ -164,6 +165,7 @@ describe("9.6 Preventing disruptions when a server rejoins the cluster", () => {
       to: "b",
       term: 7,
       last: { term: 1, index },
+      commit: { term: 0, index: 0 },
     });
     cluster.node("b").step(ask(9));
     cluster.node("b").step(ask(1));

@@ -113,6 +113,7 @@ const ONCE_FAILED: readonly { why: string; from: number; only?: readonly FaultKi
     from: 221,
     only: ["lost leader", "transfer"],
   },
+  { why: "the longest log was with a learner that did not know of its promotion", from: 19_475 },
 ];
 
 describe("a seed that once showed a fault shows none", () => {

@@ -49,6 +49,7 @@ function preElection(state: RaftState): void {
       to,
       term: state.term + 1,
       last,
+      commit: state.log.lastCommitted,
     });
   });
   state.outbox.answerSelf({ kind: "pre-voted", term: state.term });
@@ -65,6 +66,7 @@ function election(state: RaftState, cause: CampaignCause): void {
       to,
       term: state.term,
       last,
+      commit: state.log.lastCommitted,
       transfer: cause === "hand-over",
     });
   });
@@ -112,12 +114,17 @@ export function handleVoteRequest(state: RaftState, message: PreVote | Vote): vo
 }
 
 /**
- * A refusal tells what is committed, which is true whoever says it and in whichever term. A candidate may need to know:
- * the voters that it asks can be those of a configuration that was replaced meanwhile, and refuse it for ever.
+ * Campaigns and refusals tell what is committed, which is true whoever says it and in whichever term. Both sides may need
+ * to know, or nobody is elected for ever: the voters that a candidate asks can be those of a configuration that was
+ * replaced meanwhile; and whoever refuses, because its log is longer, may not know yet that it is a voter itself.
  */
-export function learnCommit(state: RaftState, answer: PreVoteAnswer | VoteAnswer): void {
-  if (answer.granted || state.role.kind === "leader") return;
-  if (state.log.holds(answer.commit)) state.log.commitTo(answer.commit.index);
+export function learnCommit(
+  state: RaftState,
+  message: PreVote | Vote | PreVoteAnswer | VoteAnswer,
+): void {
+  const isGrant = "granted" in message && message.granted;
+  if (isGrant || state.role.kind === "leader") return;
+  if (state.log.holds(message.commit)) state.log.commitTo(message.commit.index);
 }
 
 /** An answer to the own campaign. Others, late ones for instance, say nothing. */

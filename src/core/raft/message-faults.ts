@@ -33,6 +33,7 @@ export function faultOf(message: Message): string | undefined {
         : "a snapshot ends nowhere or after its sender's term";
     case "pre-vote":
     case "vote":
+      if (!isPlace(message.commit)) return "a commit is not a position";
       return isPlace(message.last) && message.last.term <= message.term
         ? undefined
         : "a candidate's log ends after its term";

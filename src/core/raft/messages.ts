@@ -25,6 +25,8 @@ export interface PreVote extends Envelope {
   readonly type: "pre-vote";
   /** The candidate's last entry. */
   readonly last: EntryId;
+  /** The candidate's last committed entry: whoever holds that entry learns that it is committed. */
+  readonly commit: EntryId;
 }
 
 /** A grant carries the asked term, a refusal the responder's own. */
@@ -39,6 +41,8 @@ export interface PreVoteAnswer extends Envelope {
 export interface Vote extends Envelope {
   readonly type: "vote";
   readonly last: EntryId;
+  /** As in {@link PreVote}. */
+  readonly commit: EntryId;
   /** Set by a hand-over: the vote is not ignored by those who know a leader (thesis section 4.2.3). */
   readonly transfer: boolean;
 }

@@ -25,8 +25,12 @@ import type {
   HeartbeatAnswer,
   InstallSnapshot,
   Message,
+  PreVote,
+  PreVoteAnswer,
   StepDown,
   TransferLeadership,
+  Vote,
+  VoteAnswer,
 } from "./messages.ts";
 import type { Progress } from "./progress.ts";
 import { handlePropose, handleProposeAnswer } from "./proposing.ts";
@@ -65,9 +69,7 @@ export function step(state: RaftState, message: Message): StepResult {
       handleTransfer(state, message);
       return STEPPED;
     default:
-      if (message.type === "vote-answer" || message.type === "pre-vote-answer") {
-        learnCommit(state, message);
-      }
+      if (carriesCommit(message)) learnCommit(state, message);
       if (message.term < state.term) {
         answerOlderTerm(state, message);
         return STEPPED;
@@ -262,6 +264,18 @@ function retryLostSnapshot(state: RaftState, progress: Progress): void {
   if (progress.state !== "snapshot" || since < state.settings.electionTimeoutTicks) return;
   progress.pendingSnapshot = 0;
   progress.becomeProbe();
+}
+
+function carriesCommit(message: Message): message is PreVote | Vote | PreVoteAnswer | VoteAnswer {
+  switch (message.type) {
+    case "pre-vote":
+    case "vote":
+    case "pre-vote-answer":
+    case "vote-answer":
+      return true;
+    default:
+      return false;
+  }
 }
 
 /** The leader is gone: its followers need not wait the un-jittered part of the timeout. */

@@ -178,6 +178,35 @@ describe("a candidate", () => {
   );
 });
 
+describe("a learner", () => {
+  it("that does not know that it was made a voter learns it from a candidate that it refuses", () => {
+    const cluster = new Cluster(["a", "b", "c", "d"], { learners: ["d"] });
+    cluster.elect("a");
+    const node = cluster.node("d");
+    // Everything reaches d but the word that its promotion is committed; and what comes after it reaches nobody else.
+    cluster.lost = (message) =>
+      message.to === "d" && "commit" in message && Number(message.commit) > 2;
+    cluster.node("a").proposeConfigChange(cluster.nextId(), {
+      transition: "auto",
+      steps: [{ kind: "add-voter", node: "d" }],
+      context: new Uint8Array(),
+    });
+    cluster.settle();
+    expect(node.status().configuration.learners).toContain("d");
+    node.step({
+      type: "pre-vote",
+      groupId: "group",
+      from: "b",
+      to: "d",
+      term: 2,
+      last: { term: 1, index: 2 },
+      commit: { term: 1, index: 3 },
+    });
+    cluster.flush("d");
+    expect(node.status().configuration.learners).not.toContain("d");
+  });
+});
+
 describe("a halted node", () => {
   it("says nothing more, not even what it had ready, and ends its requests as unknown", () => {
     const cluster = new Cluster(["a", "b", "c"]);
@@ -209,7 +238,13 @@ describe("a halted node", () => {
     cluster.node("b").halt();
     const envelope = { groupId: "group", from: "a", to: "b", term: 9 } as const;
     const { raft } = cluster.member("b");
-    raft.step({ ...envelope, type: "vote", last: { term: 9, index: 99 }, transfer: true });
+    raft.step({
+      ...envelope,
+      type: "vote",
+      last: { term: 9, index: 99 },
+      commit: { term: 0, index: 0 },
+      transfer: true,
+    });
     raft.step({ ...envelope, type: "heartbeat", commit: 0, readRound: 1, minimumMatch: 0 });
     raft.step({ ...envelope, groupId: "other", type: "higher-term" });
     expect(raft.hasReady()).toBe(false);

@@ -55,7 +55,13 @@ describe("a message that no correct node sends is an error and changes nothing",
     },
     {
       name: "a vote for a log of a later term",
-      message: { ...envelope, type: "vote", last: { term: 2, index: 9 }, transfer: false },
+      message: {
+        ...envelope,
+        type: "vote",
+        last: { term: 2, index: 9 },
+        commit: { term: 0, index: 0 },
+        transfer: false,
+      },
     },
     {
       name: "a snapshot that ends nowhere",
