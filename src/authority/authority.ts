@@ -262,6 +262,7 @@ export class Authority {
   async close(): Promise<void> {
     await this.#watch?.close();
     this.#listeners.clear();
+    this.prepares.drop();
   }
 
   async #readHead(): Promise<void> {

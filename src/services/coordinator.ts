@@ -252,8 +252,11 @@ async function startParts(
     for (const session of mesh.sessions()) closeIfExcluded(session, authority, log, now);
   };
   authority.onChange(follow);
-  peers.onChange(() => stateMetrics.showPeers(peers.list()));
   follow();
+  const followPeers = (): void => stateMetrics.showPeers(peers.list());
+  peers.onChange(followPeers);
+  // Some may have connected while everything else was started.
+  followPeers();
   watchEvidenceExpiry({ metrics, authority, self, appraiser, collateral, now });
   ready = () => readiness(authority);
   return { authority, user, mesh, peer, peers, keepUp, admin };
