@@ -1,11 +1,14 @@
 /** What counts towards a majority, with peers that answer whatever a test wants. */
+import { create } from "@bufbuild/protobuf";
 import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
 import type { Verdict } from "../../../src/attestation/index.ts";
 import type { Enforced } from "../../../src/authority/enforced.ts";
 import type { Sha256 } from "../../../src/core/brand.ts";
 import { type ErrorCode, QuorateError } from "../../../src/core/errors.ts";
+import { StandingSchema } from "../../../src/gen/quorate/peerapi/v1/peer_pb.ts";
+import { Mode } from "../../../src/gen/quorate/userapi/v1/user_pb.ts";
 import { type ConnectedPeer, PeerGroup } from "../../../src/recovery/peer-group.ts";
-import type { PeerStanding } from "../../../src/recovery/peer-standing.ts";
+import { parseStanding, type PeerStanding } from "../../../src/recovery/peer-standing.ts";
 import { generateInstance } from "../../../src/transport/instance-identity.ts";
 import { failureOf, MeshWorld } from "../../fixtures/mesh.ts";
 import { ScriptedStore } from "../../fixtures/scripted-store.ts";
@@ -44,17 +47,15 @@ interface PeerChoices {
 
 /** A coordinator of the manifest that enforces {@link state}. */
 async function peer(name: string, { standing, refuses }: PeerChoices = {}): Promise<ConnectedPeer> {
-  const account: PeerStanding = {
-    mode: "ready",
-    lineage: state.history.lineage,
-    heldRecord: state.recordHash,
-    heldGeneration: state.history.record.generation,
-    heldEpoch: state.history.record.epoch,
-    preparedRecords: [],
-    version: "test",
-    platform: undefined,
-    ...standing,
-  };
+  const { history, recordHash } = state;
+  const ready = create(StandingSchema, {
+    mode: Mode.READY,
+    lineage: history.lineage,
+    heldRecord: recordHash,
+    heldGeneration: BigInt(history.record.generation),
+    heldEpoch: BigInt(history.record.epoch),
+  });
+  const account: PeerStanding = { ...parseStanding(ready), ...standing };
   return {
     instance: (await generateInstance(name)).keys,
     standing: account,
