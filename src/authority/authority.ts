@@ -23,6 +23,7 @@ import {
 import type { InstanceId, Sha256 } from "../core/brand.ts";
 import { QuorateError } from "../core/errors.ts";
 import type { Secret } from "../crypto/index.ts";
+import { lackingDocument } from "../history/read-history.ts";
 import type { VerifiedHistory } from "../history/verified-history.ts";
 import type { AuditEvent, AuditLog } from "../observability/audit.ts";
 import type { Logger } from "../observability/log.ts";
@@ -81,6 +82,7 @@ export class Authority {
   #problem: QuorateError | undefined;
   #failure: QuorateError | undefined;
   #progress = 0;
+  #lacking: Sha256 | undefined;
   #reasserted: Reassertion | undefined;
   /** The head that was examined last and needs no second look; `undefined` after anything else. */
   #seen: HeadVersion | "none" | undefined;
@@ -153,6 +155,11 @@ export class Authority {
   /** The newest time that this coordinator put its record back over what the store showed; `undefined` if it never had to. */
   get reasserted(): Reassertion | undefined {
     return this.#reasserted;
+  }
+
+  /** The document whose lack keeps the newest history from being verified here; `undefined` if that is not what is wrong. */
+  get lacking(): Sha256 | undefined {
+    return this.#lacking;
   }
 
   /** Newest generation that was verified while reading the history from the store. */
@@ -298,10 +305,12 @@ export class Authority {
       if (!this.#activate(committed)) this.#commits.drop(committed);
     }
     const known = this.history;
+    this.#lacking = undefined;
     const view = await viewHead(head, this.ports.store, {
       known,
       onProgress: (link) => (this.#progress = link.head.record.generation),
     });
+    if (view.error !== undefined) this.#lacking = lackingDocument(view.error);
     if (this.state === undefined || this.#lifecycle.kind === "stale")
       this.#examineForRecovery(view, known);
     else await this.#examineInForce(this.state, view);

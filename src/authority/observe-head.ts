@@ -77,9 +77,19 @@ export async function viewHead(
     };
   } catch (cause) {
     if (!(cause instanceof QuorateError) || !isAboutContent(cause)) throw cause;
-    BROKEN_HEADS.set(store, { hash: document.hash, known, error: cause });
-    return view({ kind: "unverified", lineage, hash: document.hash }, cause);
+    const error = withWayOut(cause);
+    BROKEN_HEADS.set(store, { hash: document.hash, known, error });
+    return view({ kind: "unverified", lineage, hash: document.hash }, error);
   }
+}
+
+function withWayOut(error: QuorateError): QuorateError {
+  const { code, message, details, faults } = error;
+  const hint =
+    lackingDocument(error) === undefined
+      ? "restore the store from a backup that has the whole history"
+      : "a ready coordinator in reach puts back what it has; if there is none, restore the store from a backup";
+  return new QuorateError(code, message, { hint, details, faults, cause: error });
 }
 
 /** True if the cause of the error may be gone. Everything else about a history is in its hashes, and stays. */

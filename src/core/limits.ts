@@ -177,6 +177,8 @@ export const ETCD_RETRY_PAUSE_MS = 50;
 export const ETCD_WATCH_POLL_MS = 2_000;
 /** Endpoints of one etcd; its own advice is at most seven members. */
 export const ETCD_ENDPOINTS_MAX = 16;
+/** A file that holds the password of etcd's user: etcd's hash sees 72 bytes of it, so a larger file is the wrong one. */
+export const ETCD_PASSWORD_BYTES_MAX = 1024;
 /** One owner's signature: the longest accepted form, ECDSA P-384 in DER, has 104 bytes. */
 export const OWNER_SIGNATURE_BYTES_MAX = 104;
 /** A file of evidence: quote and certificates in base64 or hex with line breaks. */
@@ -239,3 +241,5 @@ export const PEERS_PATIENCE_MS = 3_000;
 export const PREPARE_GRACE_MS = 100;
 /** Issuances that verify a request or sign a leaf in one turn of the event loop: 0.1 to 0.2 ms each, 3 ms together. */
 export const ISSUANCE_STEPS_PER_TURN_MAX = 16;
+/** Pause after documents that the store had lost were put back, before a peer's word makes this coordinator write again. */
+export const PUT_BACK_PAUSE_MS = 10_000;

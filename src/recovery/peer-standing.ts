@@ -28,6 +28,8 @@ export interface PeerStanding {
   readonly heldEpoch: Epoch;
   /** Records whose keys it was given and that are not yet settled. At most `PREPARES_MAX`. */
   readonly preparedRecords: readonly Sha256[];
+  /** A document of the newest history that the store does not give it; `undefined` if nothing lacks. */
+  readonly lackingDocument: Sha256 | undefined;
   /** Of its build: printable ASCII, possibly empty. */
   readonly version: string;
   /** `undefined` if it names none that this version knows. */
@@ -59,6 +61,7 @@ export function parseStanding(message: Standing | undefined): PeerStanding {
   }
   return {
     ...{ mode, lineage, heldRecord, heldGeneration, heldEpoch, preparedRecords, version },
+    lackingDocument: optionalHash(message.lackingDocument, "lacking document"),
     platform: platformOf(message.platform),
   };
 }

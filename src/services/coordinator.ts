@@ -17,6 +17,7 @@ import { type PeerEvidence, unjudgedPeerEvidence } from "../recovery/peer-eviden
 import { PeerGroup } from "../recovery/peer-group.ts";
 import { PeerRecovery } from "../recovery/peer-recovery.ts";
 import { Peers } from "../recovery/peers.ts";
+import { startPutBack } from "../recovery/put-back.ts";
 import { logPort } from "../observability/port-log.ts";
 import type { Store } from "../store/store.ts";
 import { generateInstance, type InstanceIdentity } from "../transport/instance-identity.ts";
@@ -182,7 +183,8 @@ async function startParts(
     ...{ ...judging, authority, peers, name, quoter, allowDevelopment, log, audit, metrics },
     identity: instance.tls,
   });
-  const keepUp = [() => peerRecovery.close(), startHeadRecheck(authority, peers)];
+  const putBack = startPutBack({ authority, peers, allowDevelopment, log });
+  const keepUp = [() => peerRecovery.close(), startHeadRecheck(authority, peers), putBack];
   started.push(...keepUp);
   const recovery = new UserRecovery(authority, self, instance.hpke, allowDevelopment);
 

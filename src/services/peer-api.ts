@@ -86,6 +86,7 @@ export function standing({
     heldGeneration: BigInt(state?.place.generation ?? 0),
     heldEpoch: BigInt(state?.place.epoch ?? 0),
     preparedRecords: [...authority.prepares.records()],
+    lackingDocument: authority.lacking ?? "",
     version,
     platform: platformStatus(quoter),
   };
@@ -93,6 +94,6 @@ export function standing({
 
 /** Everything in it that can change. */
 function describe(now: ReturnType<typeof standing>): string {
-  const { mode, lineage, heldRecord, preparedRecords } = now;
-  return [mode, lineage, heldRecord, ...preparedRecords].join();
+  const { mode, lineage, heldRecord, preparedRecords, lackingDocument } = now;
+  return [mode, lineage, heldRecord, lackingDocument, ...preparedRecords].join();
 }

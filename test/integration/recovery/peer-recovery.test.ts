@@ -98,4 +98,18 @@ describe("Coordinators that know of each other", () => {
     await vi.waitFor(async () => expect(await modeOf(c)).toBe(Mode.STALE));
     expect(await modeOf(b)).toBe(Mode.READY);
   });
+
+  it("put back what the store has lost under its head, so that one that restarts can read the history", async () => {
+    const { start, backing } = await mesh();
+    const [a, b] = await Promise.all([start(0), start(1)]);
+    await setOverApi(a, world.manifest(FIRST));
+    await isReady(b);
+    await b.coordinator.stop();
+    const before = new Map(backing.documents);
+    backing.documents.clear();
+    const again = await start(1);
+    expect((await again.user.getStatus({})).hint).toContain("puts back what it has");
+    await isReady(again);
+    expect(new Map(backing.documents)).toEqual(before);
+  });
 });
