@@ -40,7 +40,9 @@ async function run(ports: PutBackPorts, signal: AbortSignal): Promise<void> {
   const wakeups = new Wakeups(signal);
   const forget = peers.onChange(() => wakeups.wake());
   while (!signal.aborted) {
-    const history = authority.lifecycle.kind === "ready" ? authority.history : undefined;
+    // Where the store shows a fork, nothing is written.
+    const isFine = authority.lifecycle.kind === "ready" && authority.problem === undefined;
+    const history = isFine ? authority.history : undefined;
     if (history !== undefined && (await isLackedBySomebody(history, ports))) {
       const records = history.links.map((link) => link.head.bytes);
       try {
