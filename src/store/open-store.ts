@@ -62,16 +62,16 @@ function parseEtcd(
   { etcdTls: tls, etcdLogin: login }: OpenStoreOptions,
 ): EtcdAddress & { readonly prefix: string } {
   const rest = specification.slice(kind.length + 1);
+  if (rest.includes("@"))
+    // Not repeated in the message: it holds a password.
+    throw new QuorateError("usage", "the store's address must not hold a user or password", {
+      hint: "give them with --etcd-user NAME and --etcd-password-file FILE",
+    });
   if (!rest.startsWith("//")) throw usage(specification, `write ${kind}://HOST:PORT/PREFIX`);
   const slash = rest.indexOf("/", 2);
   const endpoints = rest.slice(2, slash === -1 ? undefined : slash).split(",");
   const prefix = slash === -1 ? DEFAULT_PREFIX : rest.slice(slash + 1);
 
-  if (rest.includes("@"))
-    // Not repeated in the message: it holds a password.
-    throw new QuorateError("usage", "the store's address must not hold a user or password", {
-      hint: "give them by their own settings",
-    });
   if (!endpoints.every(isEndpoint))
     throw usage(specification, "each endpoint is HOST:PORT; IPv6 addresses stand in brackets");
   if (endpoints.length > ETCD_ENDPOINTS_MAX)
@@ -79,9 +79,15 @@ function parseEtcd(
   if (!PREFIX.test(prefix))
     throw usage(specification, "the prefix is made of letters, digits and . _ - with / between");
   if (kind === "etcds" && tls === undefined)
-    throw usage(specification, "etcds: needs the certificates of etcd's authorities");
+    throw usage(
+      specification,
+      "etcds: needs the certificates of etcd's authorities: give --etcd-ca FILE",
+    );
   if (kind === "etcd" && tls !== undefined)
-    throw usage(specification, "write etcds: to use TLS, or give no certificates");
+    throw usage(
+      specification,
+      "write etcds: to use TLS, or leave out --etcd-ca, --etcd-cert, --etcd-key and --etcd-server-name",
+    );
   return { endpoints, prefix, tls, login };
 }
 
@@ -91,5 +97,7 @@ function isEndpoint(text: string): boolean {
 }
 
 function usage(specification: string, hint: string): QuorateError {
-  return new QuorateError("usage", `this does not name a store: "${specification}"`, { hint });
+  // Where an address of any kind holds a password, it stands before an @.
+  const shown = specification.includes("@") ? "" : `: "${specification}"`;
+  return new QuorateError("usage", `this does not name a store${shown}`, { hint });
 }

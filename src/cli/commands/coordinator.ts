@@ -17,12 +17,13 @@ import { createLog, LOG_LEVELS, type LogLevel } from "../../observability/log.ts
 import { Coordinator } from "../../services/coordinator.ts";
 import { openStore } from "../../store/open-store.ts";
 import { collateralFlags, type CollateralOptions, openCollateral } from "../collateral.ts";
+import { etcdFlags, type EtcdOptions, readEtcdAccess } from "../etcd-flags.ts";
 import type { Io } from "../io.ts";
 import { flag } from "../options.ts";
 import { openPlatform, platformFlags, type PlatformOptions } from "../platform.ts";
 import { VERSION } from "../version.ts";
 
-interface CoordinatorFlags extends PlatformOptions, CollateralOptions {
+interface CoordinatorFlags extends PlatformOptions, CollateralOptions, EtcdOptions {
   readonly name: string;
   readonly store: string;
   readonly userAddress: Address;
@@ -48,7 +49,7 @@ export function coordinatorCommand(io: Io): Command {
     .addOption(
       flag(
         "--store <address>",
-        "where the history is kept: file:PATH, etcd://HOST:PORT/PREFIX, memory:",
+        "where the history is kept: file:PATH, etcds://HOST:PORT/PREFIX, etcd:// without TLS, memory:",
       ).default("file:quorate-store"),
     )
     .addOption(
@@ -120,7 +121,7 @@ It starts uninitialized (set a first manifest with quorate set), or, over a stor
 gets its secrets from a ready coordinator (--peer) by itself, and if there is none, share owners run quorate recover. SIGTERM lets running calls finish; a second signal does not wait.
 `,
     );
-  for (const option of [...platformFlags("coordinator"), ...collateralFlags()])
+  for (const option of [...etcdFlags(), ...platformFlags("coordinator"), ...collateralFlags()])
     command.addOption(option);
   return command.action((options: CoordinatorFlags) => runCoordinator(io, options));
 }
@@ -128,13 +129,14 @@ gets its secrets from a ready coordinator (--peer) by itself, and if there is no
 async function runCoordinator(io: Io, options: CoordinatorFlags): Promise<void> {
   const format = options.logFormat ?? (io.interactive ? "text" : "json");
   const log = createLog({ level: options.logLevel, format, destination: io.stderr });
+  const etcd = await readEtcdAccess(options.store, options, log);
   const audit = await openAuditLog(options.auditLog);
   try {
     const quoter = await openPlatform(io, options);
     if (quoter.platform.development) log.warn("INSECURE: attestation is simulated");
     const coordinator = await Coordinator.start({
       name: options.name,
-      store: await openStore(options.store, { signal: io.signal }),
+      store: await openStore(options.store, { signal: io.signal, ...etcd }),
       quoter,
       collateral: openCollateral(options, log),
       allowDevelopment: options.insecureDevAttestation !== undefined,

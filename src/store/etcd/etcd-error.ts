@@ -54,7 +54,7 @@ const REFUSALS: readonly {
       error.message.includes("user name is empty") ||
       error.message.includes("authentication is not enabled"),
     code: "store-permission",
-    hint: "check etcd's user, password and role: it needs read and write access to the key prefix",
+    hint: "check --etcd-user, --etcd-password-file, and that the user's role may read and write the key prefix",
   },
   {
     matches: (error) =>

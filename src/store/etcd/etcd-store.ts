@@ -32,6 +32,7 @@ export class EtcdStore implements Store {
   readonly description: string;
   readonly #endpoints: Endpoints;
   readonly #prefix: string;
+  readonly #unreachableHint: string;
   readonly #headKey: Buffer;
   readonly #watches = new Set<Watch>();
   #closed = false;
@@ -42,6 +43,7 @@ export class EtcdStore implements Store {
     this.#endpoints = new Endpoints(address);
     this.#prefix = `${prefix}/1`;
     this.#headKey = Buffer.from(`${this.#prefix}/head`);
+    this.#unreachableHint = UNREACHABLE_HINTS[address.tls === undefined ? "plain" : "tls"];
   }
 
   readHead(options: CallOptions = {}): Promise<Head | undefined> {
@@ -220,7 +222,7 @@ export class EtcdStore implements Store {
         running = call;
         return operation(call);
       },
-      (error) => whenLate(withReason(error, running?.lastFailure)),
+      (error) => whenLate(withReason(error, running?.lastFailure, this.#unreachableHint)),
     );
   }
 
@@ -271,11 +273,17 @@ function copy(bytes: Uint8Array): Uint8Array {
   return new Uint8Array(bytes);
 }
 
+const UNREACHABLE = "check that etcd runs, has a leader and can be reached at its endpoints";
+const UNREACHABLE_HINTS = {
+  plain: `${UNREACHABLE}, and that it does not expect TLS (etcds://)`,
+  tls: `${UNREACHABLE}, and that --etcd-ca, --etcd-cert and --etcd-server-name fit it`,
+};
+
 /** A deadline that passed because etcd can't be reached says so. */
-function withReason(error: QuorateError, lastFailure: unknown): QuorateError {
+function withReason(error: QuorateError, lastFailure: unknown, hint: string): QuorateError {
   if (error.code !== "deadline-exceeded" || !(lastFailure instanceof Error)) return error;
   return new QuorateError("store-unavailable", `${error.message}: ${lastFailure.message}`, {
-    hint: "check that etcd runs, has a leader and can be reached at its endpoints",
+    hint,
     cause: lastFailure,
   });
 }
