@@ -1,7 +1,7 @@
 /** SetManifest: from a request to a durable record in force (DESIGN section 8). */
 import { appraisalPolicy } from "../attestation/index.ts";
 import { type InstanceId, isSha256, type Sha256 } from "../core/brand.ts";
-import { QuorateError } from "../core/errors.ts";
+import { type ErrorCode, QuorateError } from "../core/errors.ts";
 import { type Approval, encodeApprovals } from "../core/history/index.ts";
 import { POLICY_DOCUMENT_BYTES_MAX } from "../core/limits.ts";
 import {
@@ -41,6 +41,14 @@ export interface SetManifestRequest {
   readonly requestId?: string;
 }
 
+/** Errors after which the same request may still take effect, or be made to by repeating it. */
+const UNSETTLED: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
+  "unavailable",
+  "store-unavailable",
+  "deadline-exceeded",
+  "no-quorum",
+]);
+
 /**
  * Makes the requested manifest the one in force, or finds that it is, and waits until a majority of its coordinators hold
  * its secrets. Changes run one at a time; the wait is outside of that. @returns the state that enforces it
@@ -65,10 +73,11 @@ export async function setManifest(
     return state;
   } catch (cause) {
     const code = cause instanceof QuorateError ? cause.code : "internal";
-    // What is in force, and only waits for others, was not refused.
+    const event = UNSETTLED.has(code) ? "manifest-unsettled" : "manifest-refused";
+    // What is in force, and only waits for others, is neither.
     if (code !== "not-durable") {
       const { manifest, requestId } = request;
-      audit.record({ event: "manifest-refused", manifestHash: sha256(manifest), code, requestId });
+      audit.record({ event, manifestHash: sha256(manifest), code, requestId });
     }
     throw cause;
   }

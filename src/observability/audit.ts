@@ -15,6 +15,8 @@ type Happening =
       readonly approvedBy: readonly string[];
     }
   | { readonly event: "manifest-refused"; readonly manifestHash: string; readonly code: string }
+  /** Nobody could say whether it took effect, or it did not for want of store or peers. A repeated call settles it. */
+  | { readonly event: "manifest-unsettled"; readonly manifestHash: string; readonly code: string }
   | {
       readonly event: "certificate-issued";
       readonly recordHash: string;

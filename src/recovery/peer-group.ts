@@ -11,7 +11,12 @@ import type { Prepared } from "../authority/next-record.ts";
 import { type PrepareMessage, prepareInfo } from "../authority/receive-prepare.ts";
 import type { Sha256 } from "../core/brand.ts";
 import { type ErrorCode, QuorateError } from "../core/errors.ts";
-import { DURABLE_WAIT_MS, PREPARE_GRACE_MS, PEERS_PATIENCE_MS } from "../core/limits.ts";
+import {
+  DURABLE_WAIT_MS,
+  PEERS_PATIENCE_MS,
+  PEER_ANSWER_MS,
+  PREPARE_GRACE_MS,
+} from "../core/limits.ts";
 import type { Manifest } from "../core/manifest/index.ts";
 import { unwrap } from "../core/result.ts";
 import { hpkeSeal } from "../crypto/index.ts";
@@ -173,8 +178,8 @@ export class PeerGroup implements Group {
     let ready: string | undefined;
     const coordinators = await this.#coordinators(history.manifest, policy);
     const tasks = coordinators.map(async (peer) => {
-      const { mode, lineage } = await peer.ask();
-      if (mode === "ready" && lineage === history.lineage) ready = nameOf(peer);
+      const { mode, lineage, suspended } = await peer.ask();
+      if (mode === "ready" && !suspended && lineage === history.lineage) ready = nameOf(peer);
     });
     await untilEnough(tasks, () => ready !== undefined);
     return ready;
@@ -251,7 +256,11 @@ async function refusalOf(
   policy: AppraisalPolicy,
 ): Promise<string | undefined> {
   try {
-    return coordinatorRefusal(await peer.judge(policy));
+    // Collateral may have to be fetched: nobody waits longer for that than for an answer.
+    const inTime = delay(PEER_ANSWER_MS, undefined, { ref: false });
+    const verdict = await Promise.race([peer.judge(policy), inTime]);
+    if (verdict === undefined) return "its evidence could not be judged in time";
+    return coordinatorRefusal(verdict);
   } catch (cause) {
     // Evidence that can't be judged just now counts as little as evidence that was refused.
     return asError(cause).message;

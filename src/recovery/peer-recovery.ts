@@ -115,7 +115,8 @@ export class PeerRecovery {
       const { address, standing } = link;
       const session = link.peer();
       if (session === undefined || standing?.heldRecord !== history.recordHash) return [];
-      if (standing.mode !== "ready" || !coordinators.includes(session.instance.name)) return [];
+      if (standing.mode !== "ready" || standing.suspended) return [];
+      if (!coordinators.includes(session.instance.name)) return [];
       return [{ address, session }];
     });
   }

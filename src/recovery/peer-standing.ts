@@ -30,6 +30,8 @@ export interface PeerStanding {
   readonly preparedRecords: readonly Sha256[];
   /** A document of the newest history that the store does not give it; `undefined` if nothing lacks. */
   readonly lackingDocument: Sha256 | undefined;
+  /** True while it issues and gives nothing because of its store. */
+  readonly suspended: boolean;
   /** Of its build: printable ASCII, possibly empty. */
   readonly version: string;
   /** `undefined` if it names none that this version knows. */
@@ -61,6 +63,7 @@ export function parseStanding(message: Standing | undefined): PeerStanding {
   }
   return {
     ...{ mode, lineage, heldRecord, heldGeneration, heldEpoch, preparedRecords, version },
+    suspended: message.suspended,
     lackingDocument: optionalHash(message.lackingDocument, "lacking document"),
     platform: platformOf(message.platform),
   };

@@ -87,6 +87,7 @@ export function standing({
     heldEpoch: BigInt(state?.place.epoch ?? 0),
     preparedRecords: [...authority.prepares.records()],
     lackingDocument: authority.lacking ?? "",
+    suspended: authority.suspended !== undefined,
     version,
     platform: platformStatus(quoter),
   };
@@ -94,6 +95,6 @@ export function standing({
 
 /** Everything in it that can change. */
 function describe(now: ReturnType<typeof standing>): string {
-  const { mode, lineage, heldRecord, preparedRecords, lackingDocument } = now;
-  return [mode, lineage, heldRecord, lackingDocument, ...preparedRecords].join();
+  const { mode, lineage, heldRecord, preparedRecords, lackingDocument, suspended } = now;
+  return [mode, lineage, heldRecord, lackingDocument, suspended, ...preparedRecords].join();
 }

@@ -18,6 +18,8 @@ const READY: Fields = {
   preparedRecords: ["ef".repeat(32)],
   version: "1.2.3-rc.1",
   platform: { platform: Platform.TDX, development: true },
+  lackingDocument: "01".repeat(32),
+  suspended: true,
 };
 const parse = (changes: Fields = {}) =>
   parseStanding(create(StandingSchema, { ...READY, ...changes } as Fields));
@@ -36,6 +38,8 @@ describe("a peer's account of itself", () => {
       preparedRecords: ["ef".repeat(32)],
       version: "1.2.3-rc.1",
       platform: { platform: "tdx", development: true },
+      lackingDocument: "01".repeat(32),
+      suspended: true,
     });
   });
 
@@ -44,6 +48,7 @@ describe("a peer's account of itself", () => {
     expect(account).toEqual({
       ...{ mode: "uninitialized", lineage: undefined, heldRecord: undefined },
       ...{ heldGeneration: 0, heldEpoch: 0, preparedRecords: [], version: "", platform: undefined },
+      ...{ lackingDocument: undefined, suspended: false },
     });
   });
 
@@ -68,6 +73,7 @@ describe("a peer's account of itself", () => {
     ["its mode is unknown", { mode: Mode.UNSPECIFIED }],
     ["its mode is unknown", { mode: NEWER as Mode }],
     ["its lineage is not a hash", { lineage: HASH.toUpperCase() }],
+    ["its lacking document is not a hash", { lackingDocument: "all" }],
     ["its record is not a hash", { heldRecord: `${HASH}0` }],
     ["its generation is out of range", { heldGeneration: 0n }],
     ["its generation is out of range", { heldGeneration: 2n ** 53n }],
