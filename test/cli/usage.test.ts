@@ -2,6 +2,7 @@ import { describe, expect, it } from "vitest";
 import { commands, inProcess } from "./in-process.ts";
 
 const HASH = "ab".repeat(32);
+const ETCD = "etcds://localhost:2379/mesh";
 /** Wrong calls that the parser must find, whatever else is given. */
 const WRONG: readonly (readonly [what: string, args: readonly string[]])[] = [
   ["no command", []],
@@ -23,6 +24,15 @@ const WRONG: readonly (readonly [what: string, args: readonly string[]])[] = [
   ["a lineage that is none", ["verify", "--lineage", HASH.toUpperCase()]],
   ["a name that is none", ["coordinator", "--name", "Big Name"]],
   ["a log level that is none", ["coordinator", "--log-level", "loud"]],
+  ["a user of etcd without a password", ["coordinator", "--store", ETCD, "--etcd-user", "me"]],
+  [
+    "authorities of etcd that are missing",
+    ["coordinator", "--store", ETCD, "--etcd-ca", "nowhere"],
+  ],
+  [
+    "a password for a store in files",
+    ["coordinator", "--etcd-user", "me", "--etcd-password-file", "x"],
+  ],
   ["an unknown signal", ["sidecar", "--policy", "x", "--signal", "SIGKILL"]],
   ["a time that is none", ["evidence", "verify", "x", "--at", "tomorrow-ish"]],
 ];
@@ -98,6 +108,18 @@ describe("the environment", () => {
     const { code, stderr } = await inProcess(["status"], { QUORATE_TIMEOUT: "soon" });
     expect(code).toBe(2);
     expect(stderr).toContain('"soon" is not a duration');
+  });
+
+  it("sets the flags for etcd, and the password itself is none of them", async () => {
+    const environment = { QUORATE_STORE: ETCD, QUORATE_ETCD_PASSWORD_FILE: "nowhere" };
+    const { code, stderr } = await inProcess(["coordinator"], environment);
+    expect(code).toBe(2);
+    expect(stderr).toContain("--etcd-password-file is given without --etcd-user");
+    const refused = await inProcess(["coordinator", "--etcd-password", "x"]);
+    expect(refused).toMatchObject({
+      code: 2,
+      stderr: expect.stringContaining("unknown option '--etcd-password'") as string,
+    });
   });
 
   it("cannot switch something on with a word that is not clearly yes", async () => {

@@ -1,4 +1,3 @@
-import { spawnSync } from "node:child_process";
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
@@ -8,6 +7,7 @@ import { sha256 } from "../../../src/store/content.ts";
 import { EtcdStore, type EtcdAddress } from "../../../src/store/etcd/etcd-store.ts";
 import type { Head, Store } from "../../../src/store/store.ts";
 import { commit, eventually, uniqueRecord } from "../../compliance/store/store-compliance.ts";
+import { makeEtcdCertificates } from "../../support/etcd-certificates.ts";
 import { builtModule } from "./built.ts";
 import { EtcdCluster, etcdMissing } from "./etcd-process.ts";
 import { chainOf, noClaims, startSwapper } from "./swapper.ts";
@@ -346,7 +346,7 @@ describe.skipIf(missing)("an etcd store over TLS", () => {
   const text = (name: string): string => readFileSync(file(name), "utf8");
   beforeAll(async () => {
     folder = mkdtempSync(path.join(tmpdir(), "quorate-tls-"));
-    makeCertificates(folder);
+    makeEtcdCertificates(folder);
     cluster = await EtcdCluster.start(1, {
       authority: file("ca.pem"),
       certificate: file("etcd.pem"),
@@ -411,19 +411,4 @@ async function eventuallyCommits(store: Store, expected: Head): Promise<Head> {
     return head !== undefined;
   });
   return head!;
-}
-
-/** An authority with a certificate for etcd.test, which serves etcd and its clients, and another authority. */
-function makeCertificates(folder: string): void {
-  const ca = (name: string): string =>
-    `openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2 -subj /CN=${name} -keyout ${name}.key -out ${name}.pem`;
-  const script = [
-    ca("ca"),
-    ca("other-ca"),
-    "openssl req -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -subj /CN=etcd -keyout etcd.key -out etcd.csr",
-    "printf 'subjectAltName=DNS:etcd.test,IP:127.0.0.1\\nextendedKeyUsage=serverAuth,clientAuth\\n' > extensions",
-    "openssl x509 -req -in etcd.csr -CA ca.pem -CAkey ca.key -CAcreateserial -days 2 -extfile extensions -out etcd.pem",
-  ].join(" && ");
-  const made = spawnSync("sh", ["-c", script], { cwd: folder, encoding: "utf8" });
-  if (made.status !== 0) throw new Error(made.stderr);
 }

@@ -48,8 +48,8 @@ describe("the specification of a store", () => {
     ["etcd://host:1/a//b", /prefix/, {}],
     ["etcd://host:1/a b", /prefix/, {}],
     [`etcd://${"host:1,".repeat(16)}host:1`, /at most 16/, {}],
-    ["etcds://host:1", /authorities/, {}],
-    ["etcd://host:1", /etcds:/, tls],
+    ["etcds://host:1", /--etcd-ca FILE/, {}],
+    ["etcd://host:1", /etcds:.*--etcd-ca/, tls],
   ])("%j is refused with a hint", async (specification, hint, options) => {
     await expect(openStore(specification, options)).rejects.toMatchObject({
       code: "usage",
@@ -57,9 +57,12 @@ describe("the specification of a store", () => {
     });
   });
 
-  it("is refused, and not repeated, if it holds a password", async () => {
-    const error: unknown = await openStore("etcd://me:secret@host:1").catch((e: unknown) => e);
-    expect(error).toMatchObject({ code: "usage" });
-    expect(String(error)).not.toContain("secret");
-  });
+  it.each(["etcd://me:secret@host:1", "etcd:me:secret@host:1", "https://me:secret@host:1"])(
+    "%s is refused, and not repeated, because it holds a password",
+    async (specification) => {
+      const error: unknown = await openStore(specification).catch((e: unknown) => e);
+      expect(error).toMatchObject({ code: "usage" });
+      expect(String(error)).not.toContain("secret");
+    },
+  );
 });
