@@ -1,22 +1,12 @@
 /** SetManifest: from a request to a durable record in force (DESIGN section 8). */
 import { appraisalPolicy } from "../attestation/index.ts";
-import { type InstanceId, isSha256, type Sha256 } from "../core/brand.ts";
+import type { Sha256 } from "../core/brand.ts";
 import { type ErrorCode, QuorateError } from "../core/errors.ts";
-import { type Approval, encodeApprovals } from "../core/history/index.ts";
+import { encodeApprovals } from "../core/history/index.ts";
 import { POLICY_DOCUMENT_BYTES_MAX } from "../core/limits.ts";
-import {
-  authorize,
-  type CheckedApproval,
-  genesisApprovalBytes,
-  genesisInstanceBytes,
-  type Manifest,
-  type OwnerSet,
-  parseManifest,
-  updateApprovalBytes,
-} from "../core/manifest/index.ts";
+import { type CheckedApproval, type Manifest, parseManifest } from "../core/manifest/index.ts";
 import { unwrap } from "../core/result.ts";
 import { parseOwnerKey, parseShareOwnerKey, SeedEngine, sha256 } from "../crypto/index.ts";
-import { checkApprovals } from "../history/read-history.ts";
 import type { Authority } from "./authority.ts";
 import type { Enforced } from "./enforced.ts";
 import type { JudgedBy } from "./group.ts";
@@ -27,19 +17,7 @@ import {
   prepareUpdate,
 } from "./next-record.ts";
 import type { SelfAppraisal } from "./self-appraisal.ts";
-
-/** What an admin sends. */
-export interface SetManifestRequest {
-  readonly manifest: Uint8Array;
-  readonly policyDocuments: readonly Uint8Array[];
-  readonly approvals: readonly Approval[];
-  /** Hash of the newest genesis or update record that the caller knows; empty for a genesis. */
-  readonly previousRecord: string;
-  /** Genesis only. */
-  readonly genesisBinding: { readonly instanceId: string; readonly approval: Approval } | undefined;
-  /** Of the call, for the audit log. */
-  readonly requestId?: string;
-}
+import { SetAuthorisation, type SetManifestRequest } from "./set-authorisation.ts";
 
 /** Errors after which the same request may still take effect, or be made to by repeating it. */
 const UNSETTLED: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
@@ -65,9 +43,10 @@ export async function setManifest(
   try {
     // Nothing that depends on the state: a bad request never waits in the queue.
     const manifest = parseForCoordinator(request.manifest, author.name);
-    const change = new ManifestChange(authority, self, request, manifest, allowDevelopment);
+    const authorisation = new SetAuthorisation(authority, request, manifest);
     // Nor does one that nobody approved, where places are taken: strangers must not keep owners out.
-    if (authority.changes.isBusy) await change.requireApproved();
+    if (authority.changes.isBusy) await authorisation.requireApproved();
+    const change = new ManifestChange(authority, self, authorisation, allowDevelopment);
     const state = await authority.changes.run(() => change.run());
     await group.awaitDurable(state, (record) => authority.covers(record));
     return state;
@@ -99,20 +78,11 @@ function parseForCoordinator(bytes: Uint8Array, name: string): Manifest {
   );
 }
 
-/** A request that enough owners approved, and what it is on top of. */
-type Authorised =
-  | { readonly kind: "genesis"; readonly checked: readonly CheckedApproval[] }
-  | {
-      readonly kind: "update";
-      readonly state: Enforced;
-      readonly checked: readonly CheckedApproval[];
-    }
-  /** In force already: the repetition of a call whose answer was lost, or that waits for others. */
-  | { readonly kind: "repeated"; readonly state: Enforced };
-
+/** An authorised request on its way into the history. */
 class ManifestChange {
   readonly #authority: Authority;
   readonly #self: SelfAppraisal;
+  readonly #authorisation: SetAuthorisation;
   readonly #request: SetManifestRequest;
   readonly #manifest: Manifest;
   readonly #allowDevelopment: boolean;
@@ -120,52 +90,20 @@ class ManifestChange {
   constructor(
     authority: Authority,
     self: SelfAppraisal,
-    request: SetManifestRequest,
-    manifest: Manifest,
+    authorisation: SetAuthorisation,
     allowDevelopment: boolean,
   ) {
     this.#authority = authority;
     this.#self = self;
-    this.#request = request;
-    this.#manifest = manifest;
+    this.#authorisation = authorisation;
+    this.#request = authorisation.request;
+    this.#manifest = authorisation.manifest;
     this.#allowDevelopment = allowDevelopment;
-  }
-
-  /**
-   * Whether owners approved it at all, as far as the known history tells: a cheap check of who may wait.
-   *
-   * @throws QuorateError `not-authorised`, `head-moved`
-   */
-  async requireApproved(): Promise<void> {
-    const { history } = this.#authority;
-    const { previousRecord, manifest } = this.#request;
-    if (history === undefined) return;
-    if (previousRecord === "") {
-      // Whoever repeats the genesis.
-      if (history.genesis.record.manifest !== sha256(manifest)) throw this.#authority.headMoved();
-      return;
-    }
-    if (!isSha256(previousRecord) || !history.contains(previousRecord))
-      throw this.#authority.headMoved();
-    const { owners } = history.upTo(previousRecord).manifest;
-    await this.#approved(owners, this.#updateBytes(history.lineage, previousRecord));
-  }
-
-  /** What the request comes to on top of the head of now. @throws QuorateError why it is not authorised, or not now */
-  async authorise(): Promise<Authorised> {
-    const authority = this.#authority;
-    await authority.refresh();
-    if (authority.problem !== undefined) throw authority.problem;
-    const { lifecycle } = authority;
-    if (lifecycle.kind === "uninitialized" && lifecycle.storeHasHead === false)
-      return this.#authoriseGenesis();
-    const state = authority.requireReady();
-    return (await this.#repeated(state)) ?? this.#authoriseUpdate(state);
   }
 
   async run(): Promise<Enforced> {
     await this.#authority.settle();
-    const authorised = await this.authorise();
+    const authorised = await this.#authorisation.authorise();
     switch (authorised.kind) {
       case "repeated":
         return authorised.state;
@@ -174,31 +112,6 @@ class ManifestChange {
       case "update":
         return this.#update(authorised.state, authorised.checked);
     }
-  }
-
-  async #authoriseGenesis(): Promise<Authorised> {
-    const request = this.#request;
-    if (request.previousRecord !== "") {
-      throw new QuorateError(
-        "head-moved",
-        "this coordinator has no history: the first manifest has no predecessor",
-        {
-          hint: "approve with quorate approve --genesis, or check that this is the right coordinator and store",
-          details: { head: "none" },
-        },
-      );
-    }
-    const hash = sha256(request.manifest);
-    const checked = await this.#approved(this.#manifest.owners, genesisApprovalBytes(hash));
-    await this.#requireBinding(hash);
-    return { kind: "genesis", checked };
-  }
-
-  async #authoriseUpdate(state: Enforced): Promise<Authorised> {
-    const { lineage, lastSet } = state.history;
-    if (this.#request.previousRecord !== lastSet.hash) throw this.#authority.headMoved();
-    const signed = this.#updateBytes(lineage, lastSet.hash);
-    return { kind: "update", state, checked: await this.#approved(state.manifest.owners, signed) };
   }
 
   async #genesis(checked: readonly CheckedApproval[]): Promise<Enforced> {
@@ -222,59 +135,6 @@ class ManifestChange {
     const approved = await this.#complete(checked, state.history.documents);
     await this.#requireCoordinators();
     return this.#commit(await prepareUpdate(state, approved, this.#making()), approved);
-  }
-
-  /** A set whose predecessor and manifest are those of the last set succeeds again, also below later takeovers. */
-  async #repeated(state: Enforced): Promise<Authorised | undefined> {
-    const { history } = state;
-    const { lastSet, setBeforeLast } = history;
-    const request = this.#request;
-    const isSame =
-      lastSet.record.manifest === sha256(request.manifest) &&
-      request.previousRecord === (setBeforeLast?.hash ?? "");
-    if (!isSame) return undefined;
-    const before = setBeforeLast === undefined ? undefined : history.upTo(setBeforeLast.hash);
-    if (before === undefined)
-      await this.#approved(this.#manifest.owners, genesisApprovalBytes(lastSet.record.manifest));
-    else
-      await this.#approved(
-        before.manifest.owners,
-        this.#updateBytes(history.lineage, before.recordHash),
-      );
-    return { kind: "repeated", state };
-  }
-
-  #updateBytes(lineage: Sha256, predecessor: Sha256): Uint8Array {
-    return updateApprovalBytes({ lineage, predecessor, manifest: sha256(this.#request.manifest) });
-  }
-
-  async #approved(owners: OwnerSet, signed: Uint8Array): Promise<readonly CheckedApproval[]> {
-    const checked = await checkApprovals(this.#request.approvals, { owners, signed });
-    const { authorised, message } = authorize(owners, checked);
-    if (authorised) return checked;
-    throw new QuorateError("not-authorised", `too few approvals: ${message}`, {
-      hint: "let further owners run quorate approve for this manifest and its predecessor",
-    });
-  }
-
-  /** **Security:** a genesis belongs to the instance whose evidence the setter verified, not to whoever got the request. */
-  async #requireBinding(manifestHash: Sha256): Promise<void> {
-    const { instance } = this.#authority.ports.author;
-    const binding = this.#request.genesisBinding;
-    if (binding?.instanceId !== instance) {
-      throw new QuorateError("not-authorised", "the first manifest is not bound to this instance", {
-        hint: "run quorate set with an owner's --key: it verifies this coordinator and signs its instance id",
-      });
-    }
-    const signed = genesisInstanceBytes(manifestHash, instance satisfies InstanceId);
-    const { owners } = this.#manifest;
-    const [checked] = await checkApprovals([binding.approval], { owners, signed });
-    if (checked?.valid !== true) {
-      throw new QuorateError(
-        "not-authorised",
-        "the binding of the first manifest to this instance is not signed by an owner",
-      );
-    }
   }
 
   /** Whoever makes a record must satisfy it, and so must a majority of its names: else it could never become durable. */
