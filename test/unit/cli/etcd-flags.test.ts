@@ -48,7 +48,7 @@ beforeEach(() => {
 function options(names: EtcdOptions): EtcdOptions {
   const notFiles = ["etcdUser", "etcdServerName"];
   return Object.fromEntries(
-    Object.entries(names).map(([option, value]) => [
+    Object.entries(names as Record<string, string>).map(([option, value]) => [
       option,
       notFiles.includes(option) ? value : file(value),
     ]),
