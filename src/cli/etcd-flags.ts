@@ -69,7 +69,7 @@ export async function readEtcdAccess(
   requireBoth(options, "etcdUser", "etcdPasswordFile");
   const etcdTls = await readTls(options, log);
   const etcdLogin = await readLogin(options, log);
-  if (etcdLogin !== undefined && etcdTls === undefined)
+  if (etcdLogin !== undefined && store.startsWith("etcd:"))
     log.warn("the password for etcd goes over plain connections: use etcds:// and --etcd-ca");
   return { etcdTls, etcdLogin };
 }

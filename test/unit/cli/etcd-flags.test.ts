@@ -264,6 +264,8 @@ describe("the flags for etcd", () => {
   });
 
   it("warn about a password that goes over plain connections", async () => {
+    await read(TLS_STORE, LOGIN);
+    expect(logged).toEqual([]);
     await read(PLAIN_STORE, LOGIN);
     expect(logged).toEqual([expect.stringContaining("plain connections")]);
   });
