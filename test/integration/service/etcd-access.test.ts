@@ -172,6 +172,8 @@ describe.skipIf(etcdMissing())(
       expect(password).toMatch(/^[0-9a-f]{48}$/);
       const [, keyLine = ""] = (await readFile(world.file("client.key"), "utf8")).split("\n");
       const said = everyLine.join("\n");
+      expect(said).toContain("listening");
+      expect(said).toContain("etcd refused");
       for (const secret of [password, "guessed", keyLine]) expect(said).not.toContain(secret);
     });
   },
