@@ -39,6 +39,8 @@ describe("a link to a peer", () => {
       heldGeneration: 3,
       heldEpoch: 2,
       preparedRecords: [],
+      lackingDocument: undefined,
+      suspended: false,
       version: "1.2.3",
       platform: undefined,
     });
