@@ -6,6 +6,7 @@
  * for some 15 ms (this takes 3). The tests read them with that library, and compare them with what it makes.
  */
 import { createPublicKey, type KeyObject, sign } from "node:crypto";
+import { promisify } from "node:util";
 import { assert } from "../core/assert.ts";
 import type { Epoch, Generation } from "../core/brand.ts";
 import { utf8 } from "../core/bytes.ts";
@@ -72,6 +73,9 @@ export async function createMeshCaCertificates(
   return { selfSigned, intermediate };
 }
 
+/** P-384 takes more than a millisecond. */
+const signInPool = promisify(sign);
+
 const ORGANIZATION = "2.5.4.10";
 const COMMON_NAME = "2.5.4.3";
 const UTF8_STRING = 0x0c;
@@ -136,18 +140,8 @@ async function certificate({
     spkiOf(subject.key),
     derElement(contextTag(3), extensions),
   );
-  const signature = await signed(isP384 ? "sha384" : "sha256", toBeSigned, issuer.key);
+  const signature = await signInPool(isP384 ? "sha384" : "sha256", toBeSigned, issuer.key);
   return derSequence(toBeSigned, algorithm, derBitString(signature));
-}
-
-/** In the thread pool: P-384 takes more than a millisecond. */
-function signed(hash: string, message: Uint8Array, key: KeyObject): Promise<Uint8Array> {
-  return new Promise((resolve, reject) => {
-    sign(hash, message, key, (error, signature) => {
-      if (error === null) resolve(signature);
-      else reject(error);
-    });
-  });
 }
 
 function critical(oid: string, value: Uint8Array): Uint8Array {

@@ -117,9 +117,8 @@ export class MeshCa {
     mesh: Pick<Lineage & RecordNumbers, "trustDomain" | "generation">,
     parts: MeshCaParts,
   ): Promise<Result<MeshCa, QuorateError>> {
-    const privateKey = parts.privateKey.use(importPrivateKey);
-    // As isKeyOf, but the key is wanted too.
-    if (privateKey === undefined || keyIdOf(privateKey) !== parts.meshCaKey) {
+    const privateKey = importKeyOf(parts.privateKey, parts.meshCaKey);
+    if (privateKey === undefined) {
       return err(new QuorateError("verification-failed", "the mesh CA key is not the record's"));
     }
     const verified = await verifyAuthorities(parts.certificates, parts);
@@ -129,8 +128,7 @@ export class MeshCa {
 
   /** True if `privateKey` (PKCS#8) is the private half of the key with this id: a record's `meshCaKey`. */
   static isKeyOf(privateKey: Secret, meshCaKey: Sha256): boolean {
-    const key = privateKey.use(importPrivateKey);
-    return key !== undefined && keyIdOf(key) === meshCaKey;
+    return importKeyOf(privateKey, meshCaKey) !== undefined;
   }
 
   /**
@@ -188,6 +186,12 @@ export class MeshCa {
 
 function wholeSeconds(millis: number): Millis {
   return (Math.floor(millis / 1000) * 1000) as Millis;
+}
+
+/** The private key (PKCS#8), if it is the one of this id. */
+function importKeyOf(privateKey: Secret, keyId: Sha256): KeyObject | undefined {
+  const key = privateKey.use(importPrivateKey);
+  return key !== undefined && keyIdOf(key) === keyId ? key : undefined;
 }
 
 function importPrivateKey(pkcs8: Uint8Array): KeyObject | undefined {

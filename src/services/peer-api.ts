@@ -1,5 +1,5 @@
 /** peerapi: what coordinators tell each other. */
-import { appraisalPolicy, type Quoter } from "../attestation/index.ts";
+import type { Quoter } from "../attestation/index.ts";
 import type { Authority } from "../authority/authority.ts";
 import { type PreparingPeer, receivePrepare } from "../authority/receive-prepare.ts";
 import { QuorateError } from "../core/errors.ts";
@@ -16,7 +16,6 @@ export interface PeerApiPorts {
   readonly authority: Authority;
   readonly hpke: HpkeRecipient;
   readonly quoter: Quoter;
-  readonly allowDevelopment: boolean;
   readonly version: string;
 }
 
@@ -24,7 +23,7 @@ export function peerService(ports: PeerApiPorts): Service<Peer<PeerEvidence>> {
   const { authority, hpke } = ports;
   return service<typeof PeerService, Peer<PeerEvidence>>(PeerService, {
     async prepare(request, { session }) {
-      await receivePrepare(authority, hpke, request, preparingPeer(session, ports));
+      await receivePrepare(authority, hpke, request, preparingPeer(session));
       return {};
     },
 
@@ -53,22 +52,15 @@ export function peerService(ports: PeerApiPorts): Service<Peer<PeerEvidence>> {
   });
 }
 
-function preparingPeer(
-  session: Session<Peer<PeerEvidence>>,
-  { allowDevelopment }: PeerApiPorts,
-): PreparingPeer {
+function preparingPeer(session: Session<Peer<PeerEvidence>>): PreparingPeer {
   const { peer } = requireAttested(session);
   if (peer.proof !== "instance") {
     throw new QuorateError("unauthenticated", "a prepare needs a session of an instance");
   }
   return {
     instance: peer.instance,
-    requireCoordinator: ({ manifest }) =>
-      peer.claims.requireCoordinator(
-        appraisalPolicy(manifest, { allowDevelopment }),
-        "the caller",
-        "the manifest in force",
-      ),
+    requireCoordinator: ({ policy }) =>
+      peer.claims.requireCoordinator(policy, "the caller", "the manifest in force"),
   };
 }
 

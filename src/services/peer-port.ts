@@ -19,6 +19,8 @@ export interface PeerPortOptions
     RecoverApiPorts,
     PeerEvidencePorts,
     Pick<SessionServerOptions<Peer<PeerEvidence>>, "identity" | "observe" | "meterOf"> {
+  /** **Security:** true lets simulated evidence count. */
+  readonly allowDevelopment: boolean;
   readonly address: Address;
   readonly prover: SessionProver;
 }

@@ -330,18 +330,24 @@ describe("A store that says committed and then shows the predecessor", () => {
   });
 });
 
+/** The next read of the head is made at once, and answered only when the function that this returns is called. */
+function holdOneRead(store: ScriptedStore): () => void {
+  const { open, opened } = gate();
+  store.onReadHead = async (run) => {
+    store.onReadHead = undefined;
+    const head = await run();
+    await opened;
+    return head;
+  };
+  return open;
+}
+
 describe("A read that was slow", () => {
   it("does not answer an issuance that began after another instance took over", async () => {
     const coordinator = await world.ready();
     const { store, authority } = coordinator;
     store.deaf = true;
-    const { open, opened } = gate();
-    store.onReadHead = async (run) => {
-      store.onReadHead = undefined;
-      const head = await run();
-      await opened;
-      return head;
-    };
+    const open = holdOneRead(store);
     const early = authority.confirm();
     await (await world.coordinator(new ScriptedStore(store.backing))).recover();
     const late = failureOf(authority.confirm());
@@ -354,13 +360,7 @@ describe("A read that was slow", () => {
     const coordinator = await world.ready();
     const { store, authority } = coordinator;
     store.deaf = true;
-    const { open, opened } = gate();
-    store.onReadHead = async (run) => {
-      store.onReadHead = undefined;
-      const head = await run();
-      await opened;
-      return head;
-    };
+    const open = holdOneRead(store);
     const slow = authority.refresh();
     const updating = coordinator.update(world.manifest({ workloads: ["db"] }));
     open();
